@@ -1,0 +1,127 @@
+"""The command line: registers the commands and turns errors into words and exit codes."""
+
+import contextlib
+import errno
+import platform
+import sys
+import traceback
+from typing import Iterator, Optional
+
+import typer
+from typer.core import TyperGroup
+from typing_extensions import Annotated
+
+import biggan_cli
+from biggan_cli.cli import console, interpolate, sample, train
+from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError
+
+_TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "nvidia-tensorflow")
+
+
+@contextlib.contextmanager
+def _errors_to_exit_codes() -> Iterator[None]:
+    """Every error becomes our words on stderr and its exit code; only a bug of ours shows a traceback."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except BigganError as error:
+        _stop(error)
+    except KeyboardInterrupt:
+        _stop(Interrupted("interrupted; unfinished artefacts are removed", 2))
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        _stop(StepFailed("%s: %s" % (error.filename or "file", (error.strerror or str(error)).lower())))
+    except Exception as error:
+        if hasattr(error, "format_message"):  # the parser's own kind, whichever library it comes from
+            _stop(_usage_error(error))
+        traceback.print_exc()
+        _stop(
+            BigganError(
+                "a bug in biggan %s: %s" % (biggan_cli.__version__, type(error).__name__),
+                hint="please report it with the lines above and the command",
+            )
+        )
+
+
+def _usage_error(error: Exception) -> UsageError:
+    """The parser's complaint in our words."""
+    message = error.format_message().rstrip(".").replace("'", "")
+    context = getattr(error, "ctx", None)
+    return UsageError(
+        message[:1].lower() + message[1:],
+        fix="%s --help" % context.command_path if context else None,
+    )
+
+
+def _stop(error: BigganError) -> None:
+    console.error(error)
+    raise typer.Exit(error.exit_code)
+
+
+class _Group(TyperGroup):
+    """The command group with our errors."""
+
+    def make_context(self, *args, **kwargs):
+        with _errors_to_exit_codes():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx):
+        with _errors_to_exit_codes():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("train")(train.train)
+app.command("sample")(sample.sample)
+app.command("interpolate")(interpolate.interpolate)
+
+
+def _show_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    print("biggan %s" % biggan_cli.__version__)
+    print("Python %s" % platform.python_version())
+    print("TensorFlow %s" % (_tensorflow_version() or "not installed"))
+    raise typer.Exit()
+
+
+def _tensorflow_version() -> Optional[str]:
+    """From the package's metadata: importing TensorFlow takes seconds."""
+    if sys.version_info >= (3, 8):
+        from importlib import metadata
+    else:
+        import importlib_metadata as metadata
+    for package in _TENSORFLOW_PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(package)
+    return None
+
+
+@app.callback()
+def biggan(
+    version: Annotated[
+        Optional[bool],
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the versions of biggan, Python and TensorFlow.",
+        ),
+    ] = None,
+) -> None:
+    """The whole life of a class-conditional BigGAN: train, sample, interpolate.
+
+    Start with: biggan train --preset digits
+    """
+
+
+def main() -> None:
+    app(prog_name="biggan")

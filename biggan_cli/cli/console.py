@@ -1,0 +1,129 @@
+"""What people see: results on stdout, everything else on stderr. The only user of rich."""
+
+import contextlib
+import json
+import sys
+import time
+from typing import Any, Iterator, Mapping
+
+from biggan_cli.errors import BigganError
+
+PIPE_SECONDS = 10.0
+
+
+def error(problem: BigganError) -> None:
+    """``error:`` and one sentence, then what helps."""
+    from rich.text import Text
+
+    stderr = _stderr()
+    stderr.print(Text.assemble(("error: ", "bold red"), problem.message), soft_wrap=True, highlight=False)
+    for label, text in problem.details:
+        stderr.print(Text.assemble(("  %s: " % label, "bold"), text), soft_wrap=True, highlight=False)
+
+
+def result(values: Mapping[str, Any], as_json: bool) -> None:
+    """The result of a command on stdout: one value a line, or JSON."""
+    if as_json:
+        print(json.dumps(values))
+        return
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        print("%s  %s" % (name.ljust(width), value))
+
+
+@contextlib.contextmanager
+def reporting() -> Iterator:
+    """A ``report`` for a core step: a live bar on a terminal, plain lines in a pipe."""
+    stderr = _stderr()
+    if stderr.is_terminal:
+        with _Live(stderr) as live:
+            yield live
+    else:
+        yield _Plain()
+
+
+class _Plain:
+    """Plain lines; a bar that nobody can see becomes a line every ten seconds."""
+
+    def __init__(self):
+        self._shown = time.time()
+        self._ticks = False
+
+    def __call__(self, event: str, **fields) -> None:
+        from biggan_cli.core.reporting import plain_text
+
+        text = plain_text(event, **fields)
+        self._ticks = self._ticks or event == "tick"
+        if event == "advance" and not self._ticks and time.time() - self._shown > PIPE_SECONDS:
+            text = "%s %d/%d" % (fields["what"], fields["done"], fields["total"])
+            self._shown = time.time()
+        if text:
+            print(text, file=sys.stderr, flush=True)
+
+
+class _Live:
+    """A bar with the latest status below it; lines and tables appear above."""
+
+    def __init__(self, stderr):
+        from rich.console import Group
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.text import Text
+
+        self._console = stderr
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=stderr,
+            expand=True,
+        )
+        self._task = None
+        self._status = Text("", no_wrap=True, overflow="ellipsis")
+        self._group = Group(self._bar, self._status)
+        self._live = Live(self._group, console=stderr, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> "_Live":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if self._task is not None:
+            self._live.stop()
+
+    def __call__(self, event: str, **fields) -> None:
+        getattr(self, "_" + event)(**fields)
+
+    def _table(self, title: str, rows) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2))
+        for left, right in rows:
+            table.add_row(Text("  " + left, style="cyan"), Text(right))
+        self._console.print(Text(title, style="bold"))
+        self._console.print(table)
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    def _warning(self, text: str) -> None:
+        from rich.text import Text
+
+        self._console.print(Text.assemble(("warning: ", "bold yellow"), text), soft_wrap=True)
+
+    def _tick(self, step: int, total: int, status: str, remaining_seconds: float) -> None:
+        self._status.plain = "  " + status
+
+    def _advance(self, what: str, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(what, total=total, completed=done)
+            self._live.start()
+        self._bar.update(self._task, description=what, completed=done, total=total)
+
+
+def _stderr():
+    from rich.console import Console
+
+    return Console(stderr=True)

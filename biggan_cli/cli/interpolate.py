@@ -1,0 +1,53 @@
+"""``biggan interpolate``."""
+
+from pathlib import Path
+from typing import Optional
+
+import typer
+from typing_extensions import Annotated
+
+from biggan_cli.cli import console, options
+from biggan_cli.config import InterpolateConfig
+from biggan_cli.errors import UsageError
+from biggan_cli.rundir import open_run
+
+
+def interpolate(
+    run: options.RunArgument = None,
+    start: Annotated[str, typer.Option("--from", metavar="CLASS", help="The first class.", show_default=False)] = ...,
+    end: Annotated[str, typer.Option("--to", metavar="CLASS", help="The last class.", show_default=False)] = ...,
+    frames: Annotated[int, typer.Option("--frames", help="Pictures in the animation.")] = 11,
+    fps: Annotated[float, typer.Option("--fps", help="Pictures in a second.")] = 5.0,
+    seeds: options.SeedsOption = "0-15",
+    truncation: options.TruncationOption = None,
+    weights: options.WeightsOption = "ema",
+    checkpoint: options.CheckpointOption = None,
+    name: options.NameOption = None,
+    outdir: options.OutdirOption = Path("runs"),
+    device: options.DeviceOption = "cpu",
+    batch: options.DrawBatchOption = 64,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Morph one class into another: an animated GIF.
+
+    Example: biggan interpolate --from three --to eight
+    """
+    if frames < 2:
+        raise UsageError("--frames %d: a morph has 2 or more" % frames)
+    if not 0 < fps <= 50:
+        raise UsageError("--fps %g is outside what a GIF can show" % fps, fix="--fps above 0 up to 50")
+    settings = InterpolateConfig(
+        draw=options.draw_config(checkpoint, weights, truncation, device, batch),
+        start=start,
+        end=end,
+        seeds=options.parse_seeds(seeds),
+        frames=frames,
+        fps=fps,
+        name=options.check_name(name),
+    )
+    found = open_run(run, outdir)
+    with console.reporting() as report:
+        from biggan_cli.core import interpolate as core
+
+        result = core.interpolate(found, settings, report)
+    console.result(result._asdict(), as_json)

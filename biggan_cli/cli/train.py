@@ -1,0 +1,120 @@
+"""``biggan train``."""
+
+import os
+from pathlib import Path
+from typing import Optional
+
+import typer
+from typing_extensions import Annotated
+
+from biggan_cli import config as configs
+from biggan_cli.cli import console, options
+from biggan_cli.config import PRESETS
+from biggan_cli.errors import UsageError
+
+_RECIPE = "Recipe (defaults: the preset's)"
+_RECORDS = "Records"
+
+
+def _option(flag: str, help: str, panel: Optional[str] = None, metavar: Optional[str] = None):
+    return typer.Option(flag, help=help, rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+def train(
+    data: Annotated[
+        Optional[str], _option("--data", "digits, or cifar10:DIR; also from BIGGAN_DATA.", metavar="SPEC")
+    ] = None,
+    res: Annotated[Optional[int], _option("--res", "Width and height of the pictures.", metavar="32|64|128")] = None,
+    device: Annotated[Optional[str], _option("--device", "Where to compute.", metavar="cpu|gpu")] = None,
+    preset: Annotated[
+        Optional[str], _option("--preset", "seed (the default) or digits.", metavar="NAME")
+    ] = None,
+    steps: Annotated[Optional[int], _option("--steps", "Generator updates in all.")] = None,
+    resume: Annotated[
+        Optional[str], _option("--resume", "Carry on with this run: directory, number, or latest.", metavar="RUN")
+    ] = None,
+    seed: Annotated[Optional[int], _option("--seed", "Of the start values, the data order and the latents.")] = None,
+    outdir: options.OutdirOption = Path("runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    as_json: options.JsonOption = False,
+    batch: Annotated[Optional[int], _option("--batch", "Pictures in each update.", _RECIPE)] = None,
+    d_steps: Annotated[
+        Optional[int], _option("--d-steps", "Discriminator updates in each step.", _RECIPE)
+    ] = None,
+    g_lr: Annotated[Optional[float], _option("--g-lr", "Learning rate of the generator.", _RECIPE)] = None,
+    d_lr: Annotated[Optional[float], _option("--d-lr", "Learning rate of the discriminator.", _RECIPE)] = None,
+    beta1: Annotated[Optional[float], _option("--beta1", "Adam's decay of the gradient.", _RECIPE)] = None,
+    beta2: Annotated[Optional[float], _option("--beta2", "Adam's decay of its square.", _RECIPE)] = None,
+    orthogonal: Annotated[
+        Optional[float], _option("--orthogonal", "Strength of the orthogonal regularisation.", _RECIPE)
+    ] = None,
+    truncation: Annotated[
+        Optional[str], _option("--truncation", "Redraw z beyond T standard deviations; none: off.", _RECIPE, "T")
+    ] = None,
+    ema_decay: Annotated[
+        Optional[float], _option("--ema-decay", "Decay of the averaged generator.", _RECIPE)
+    ] = None,
+    base_channels: Annotated[
+        Optional[int], _option("--base-channels", "Width of both networks.", _RECIPE)
+    ] = None,
+    z_dim: Annotated[Optional[int], _option("--z-dim", "Size of the latent.", _RECIPE)] = None,
+    shared_dim: Annotated[Optional[int], _option("--shared-dim", "Size of the class embedding.", _RECIPE)] = None,
+    resample: Annotated[
+        Optional[str],
+        _option("--resample", "Resampling inside the convolutions, or apart: the same numbers.", _RECIPE, "fused|plain"),
+    ] = None,
+    save_every: Annotated[Optional[int], _option("--save-every", "Steps between checkpoints.", _RECORDS)] = None,
+    keep_checkpoints: Annotated[
+        Optional[int], _option("--keep-checkpoints", "How many of the last ones stay.", _RECORDS)
+    ] = None,
+    sample_every: Annotated[
+        Optional[int], _option("--sample-every", "Steps between grids of samples.", _RECORDS)
+    ] = None,
+    log_every: Annotated[Optional[int], _option("--log-every", "Steps in each record.", _RECORDS)] = None,
+) -> None:
+    """Train a BigGAN, or carry on with a run.
+
+    Example: biggan train --preset digits
+    """
+    values = options.given(
+        data=data,
+        resolution=res,
+        device=device,
+        steps=steps,
+        seed=seed,
+        batch=batch,
+        d_steps=d_steps,
+        g_lr=g_lr,
+        d_lr=d_lr,
+        beta1=beta1,
+        beta2=beta2,
+        orthogonal=orthogonal,
+        ema_decay=ema_decay,
+        base_channels=base_channels,
+        z_dim=z_dim,
+        shared_dim=shared_dim,
+        resample=resample,
+        save_every=save_every,
+        keep_checkpoints=keep_checkpoints,
+        sample_every=sample_every,
+        log_every=log_every,
+    )
+    if truncation is not None:
+        values["truncation"] = options.parse_truncation(truncation)
+    config = None if resume else _new_config(preset or "seed", values)
+    with console.reporting() as report:
+        from biggan_cli.core import train as core
+
+        if config:
+            result = core.start(config, outdir, dry_run, report)
+        else:
+            result = core.resume(resume, values, preset, outdir, dry_run, report)
+    if result:
+        console.result(result._asdict(), as_json)
+
+
+def _new_config(preset: str, values) -> configs.RunConfig:
+    """The configuration of a new run; without any other word, the data are those of BIGGAN_DATA."""
+    if "data" not in values and "data" not in PRESETS.get(preset, PRESETS["seed"]).values:
+        values.update(options.given(data=os.environ.get("BIGGAN_DATA")))
+    return configs.resolve(preset, values)

@@ -1,0 +1,321 @@
+"""What a run is: frozen dataclasses, presets, validation. No I/O and no heavy imports.
+
+A value comes from its flag, else from the preset, else from the defaults below, which are the documented
+defaults of the reference model. The resolved configuration is stored with the run and with every checkpoint.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+
+from biggan_cli.errors import UsageError
+
+SCHEMA = 1
+RESOLUTIONS = (32, 64, 128)
+DEVICES = ("cpu", "gpu")
+RESAMPLE = ("fused", "plain")
+WEIGHTS = ("ema", "raw")
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that the shapes and the function of the two networks depend on."""
+
+    resolution: int = 32
+    base_channels: int = 96
+    z_dim: int = 120
+    shared_dim: int = 128
+    num_classes: int = 10
+    relu_on_image: bool = False
+    """The discriminator's first block applies ReLU to the image: only in networks of the reference."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything else that a training run depends on."""
+
+    data: Optional[str] = None
+    steps: int = 100000
+    batch: int = 64
+    d_steps: int = 2
+    g_lr: float = 1e-4
+    d_lr: float = 4e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
+    orthogonal: float = 1e-4
+    truncation: Optional[float] = 2.0
+    ema_decay: float = 0.9999
+    seed: int = 0
+    device: str = "cpu"
+    resample: str = "fused"
+    save_every: int = 1000
+    sample_every: int = 1000
+    log_every: int = 50
+    keep_checkpoints: int = 5
+
+
+FREE_ON_RESUME = ("steps", "device", "save_every", "sample_every", "log_every", "keep_checkpoints")
+"""What a resumed run may change: nothing that the numbers of a step depend on."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A run: its preset's name, the model and the training."""
+
+    preset: str
+    model: ModelConfig
+    train: TrainConfig
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What is stored with a run and with each of its checkpoints, so that nothing is asked twice."""
+
+    config: RunConfig
+    class_names: Tuple[str, ...]
+    data_digest: str
+    biggan: str
+
+
+@dataclass(frozen=True)
+class DrawConfig:
+    """How a command that draws pictures opens a run's generator.
+
+    ``truncation`` "run" is the one that the run was trained with; None is none.
+    """
+
+    checkpoint: Optional[str] = None
+    weights: str = "ema"
+    truncation: Union[float, str, None] = "run"
+    device: str = "cpu"
+    batch: int = 64
+
+    def truncation_for(self, trained: Optional[float]) -> Optional[float]:
+        return trained if self.truncation == "run" else self.truncation
+
+
+class Preset(NamedTuple):
+    """Named values; ``source`` says where they come from, ``reaches`` what they are known to give."""
+
+    source: str
+    reaches: str
+    values: Mapping[str, Any]
+
+
+PRESETS = {
+    "seed": Preset(
+        source="the documented defaults of the BigGAN for Ascend 910 (AnimeFaceGAN_ID1062)",
+        reaches="CIFAR-10 as published with the reference's own network: IS 6.98, FID 38.47; not run here",
+        values={},
+    ),
+    "digits": Preset(
+        source="tuned on the built-in digits",
+        reaches="see README",
+        values=dict(
+            data="digits",
+            base_channels=8,
+            steps=400,
+            batch=32,
+            g_lr=3e-3,
+            d_lr=3e-3,
+            beta2=0.999,
+            ema_decay=0.98,
+            save_every=100,
+            sample_every=100,
+            log_every=10,
+        ),
+    ),
+}
+
+_POSITIVE_INTEGERS = (
+    "base_channels z_dim shared_dim num_classes steps batch d_steps save_every sample_every log_every keep_checkpoints"
+).split()
+
+
+def flag_of(field: str) -> str:
+    """The flag that sets a field: ``d_steps`` → ``--d-steps``."""
+    return "--res" if field == "resolution" else "--" + field.replace("_", "-")
+
+
+def resolve(preset: str, values: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a new run: the given ``values`` over the preset over the defaults.
+
+    Raises:
+        UsageError: an unknown preset or field, or a value that cannot be.
+    """
+    if preset not in PRESETS:
+        raise UsageError(
+            "--preset %s is unknown" % preset, hint="the presets are: %s" % ", ".join(sorted(PRESETS))
+        )
+    merged = dict(PRESETS[preset].values)
+    merged.update(values)
+    model_fields = {field.name for field in fields(ModelConfig)}
+    model = _build(ModelConfig, {k: v for k, v in merged.items() if k in model_fields}, "preset " + preset)
+    train = _build(TrainConfig, {k: v for k, v in merged.items() if k not in model_fields}, "preset " + preset)
+    config = RunConfig(preset, model, train)
+    validate(config)
+    return config
+
+
+def to_json(record: RunRecord) -> Dict[str, Any]:
+    """The record as plain values for ``config.json`` and for checkpoints."""
+    return dict(asdict(record), schema=SCHEMA)
+
+
+def from_json(stored: Mapping[str, Any], origin: str) -> RunRecord:
+    """The record that :func:`to_json` stored; ``origin`` names the file in errors.
+
+    Raises:
+        UsageError: another schema, an unknown or missing key, a value that cannot be.
+    """
+    if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
+        found = stored.get("schema") if isinstance(stored, dict) else None
+        raise UsageError(
+            "%s has schema %s, this biggan reads schema %d" % (origin, found, SCHEMA),
+            fix="use the version of biggan that wrote it",
+        )
+    values = {key: value for key, value in stored.items() if key != "schema"}
+    lacking = sorted({field.name for field in fields(RunRecord)} - set(values))
+    if lacking:
+        raise UsageError("%s lacks the key %s" % (origin, ", ".join(lacking)))
+    values["config"] = RunConfig(
+        values["config"].get("preset"),
+        _build(ModelConfig, values["config"].get("model", {}), origin),
+        _build(TrainConfig, values["config"].get("train", {}), origin),
+    )
+    values["class_names"] = tuple(values["class_names"])
+    record = _build(RunRecord, values, origin)
+    validate(record.config)
+    return record
+
+
+def resume_with(config: RunConfig, values: Mapping[str, Any], preset: Optional[str], run: str) -> RunConfig:
+    """The configuration of a resumed run: its own, with those of the given ``values`` that may change.
+
+    Raises:
+        UsageError: a given value differs from the run's own and is not in ``FREE_ON_RESUME``.
+    """
+    if preset is not None and preset != config.preset:
+        raise UsageError(
+            "--preset %s conflicts with the run's own preset %s" % (preset, config.preset),
+            needed_by="biggan train --resume " + run,
+            fix="leave --preset out",
+        )
+    own = dict(asdict(config.model), **asdict(config.train))
+    for field, value in values.items():
+        if value != own[field] and field not in FREE_ON_RESUME:
+            raise UsageError(
+                "%s %s conflicts with the run's own %s" % (flag_of(field), value, own[field]),
+                needed_by="biggan train --resume " + run,
+                fix="leave %s out, or start a new run without --resume" % flag_of(field),
+            )
+    config = replace(
+        config, train=replace(config.train, **{k: v for k, v in values.items() if k in FREE_ON_RESUME})
+    )
+    validate(config)
+    return config
+
+
+def validate(config: RunConfig) -> None:
+    """Every rule that needs no file; the first broken one is raised as a UsageError that names its flag."""
+    values = dict(asdict(config.model), **asdict(config.train))
+    _choice(values, "resolution", RESOLUTIONS)
+    _choice(values, "device", DEVICES)
+    _choice(values, "resample", RESAMPLE)
+    for field in _POSITIVE_INTEGERS:
+        if values[field] < 1:
+            raise UsageError("%s %s is not a positive whole number" % (flag_of(field), values[field]))
+    for field in ("g_lr", "d_lr"):
+        if not 0.0 < values[field] < math.inf:
+            raise UsageError("%s %s is not a positive number" % (flag_of(field), values[field]))
+    for field in ("beta1", "beta2", "ema_decay"):
+        if not 0.0 <= values[field] < 1.0:
+            raise UsageError("%s %s is outside [0, 1)" % (flag_of(field), values[field]))
+    if not 0.0 <= values["orthogonal"] < math.inf:
+        raise UsageError("--orthogonal %s is negative or not a number" % values["orthogonal"])
+    if not 0 <= values["seed"] <= MAX_SEED:
+        raise UsageError("--seed %s is outside 0…%d" % (values["seed"], MAX_SEED))
+    validate_truncation(values["truncation"])
+    _validate_widths(config.model)
+
+
+def validate_truncation(truncation: Optional[float]) -> None:
+    """``None`` is no truncation; otherwise a threshold in standard deviations, above 0."""
+    if truncation is not None and not 0.0 < truncation < math.inf:
+        raise UsageError(
+            "--truncation %s is not a positive number of standard deviations" % truncation,
+            fix="--truncation none switches it off",
+        )
+
+
+def truncation_text(truncation: Optional[float]) -> str:
+    """How a truncation is written: ``2``, ``0.5`` or ``none``."""
+    return "none" if truncation is None else "%g" % truncation
+
+
+def _validate_widths(model: ModelConfig) -> None:
+    narrowest = 4 if model.resolution == 32 else 1
+    if narrowest * model.base_channels < 8:
+        least = 8 // narrowest
+        raise UsageError(
+            "--base-channels %d is too narrow at %d px: the attention uses an eighth of the channels"
+            % (model.base_channels, model.resolution),
+            fix="--base-channels %d or more" % least,
+        )
+    if model.z_dim < 6:
+        raise UsageError(
+            "--z-dim %d cannot be split over the blocks of the generator" % model.z_dim, fix="--z-dim 6 or more"
+        )
+
+
+def _choice(values, field, choices) -> None:
+    if values[field] not in choices:
+        raise UsageError(
+            "%s %s is not one of %s" % (flag_of(field), values[field], ", ".join(str(choice) for choice in choices))
+        )
+
+
+def _build(cls, values: Mapping[str, Any], origin: str):
+    unknown = sorted(set(values) - {field.name for field in fields(cls)})
+    if unknown:
+        raise UsageError("%s has the unknown key %s" % (origin, ", ".join(unknown)))
+    for field in fields(cls):
+        if field.name in values and not _has_type(values[field.name], field.type):
+            raise UsageError("%s: %s cannot be %r" % (origin, field.name, values[field.name]))
+    return cls(**values)
+
+
+def _has_type(value, wanted) -> bool:
+    if getattr(wanted, "__origin__", None) in (tuple, Tuple):
+        return isinstance(value, tuple)
+    allowed = getattr(wanted, "__args__", None) or (wanted,)
+    if isinstance(value, bool) or value is None:
+        return type(value) in allowed
+    return isinstance(value, allowed) or (isinstance(value, int) and float in allowed)
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """What ``sample`` draws. ``classes`` are (class name, count or None); None of both: every seed its own class."""
+
+    draw: DrawConfig = DrawConfig()
+    classes: Tuple[Tuple[str, Optional[int]], ...] = ()
+    num: Optional[int] = None
+    seeds: Optional[Tuple[int, ...]] = None
+    latents: Optional[str] = None
+    npz: bool = False
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class InterpolateConfig:
+    """What ``interpolate`` draws: a square grid of latents, their class moved from one to another."""
+
+    draw: DrawConfig = DrawConfig()
+    start: str = ""
+    end: str = ""
+    seeds: Tuple[int, ...] = tuple(range(16))
+    frames: int = 11
+    fps: float = 5.0
+    name: Optional[str] = None

@@ -1,0 +1,93 @@
+"""A run's generator, ready to draw: the one way from a checkpoint to pictures."""
+
+import contextlib
+from typing import Dict, Iterator, NamedTuple, Optional
+
+import numpy as np
+
+from biggan_cli import config as configs
+from biggan_cli.config import DrawConfig, RunRecord
+from biggan_cli.core.reporting import Report
+from biggan_cli.inference.sampler import STANDING_IMAGES, Moments, Sampler
+from biggan_cli.inference.weights import folded_generator
+from biggan_cli.model.architecture import batch_norms
+from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.training import checkpoints
+from biggan_cli.training.checkpoints import Checkpoint
+
+
+class RunGenerator(NamedTuple):
+    """What :func:`open_generator` gives."""
+
+    sampler: Sampler
+    record: RunRecord
+    checkpoint: Checkpoint
+    truncation: Optional[float]
+
+    def inputs(self) -> Dict[str, str]:
+        """The files that the pictures come from, for a manifest: path in the run → sha256."""
+        return {"checkpoints/" + name: file["sha256"] for name, file in self.checkpoint.record["files"].items()}
+
+
+def read_record(run: RunDir) -> RunRecord:
+    """What a run is, from its ``config.json``."""
+    return configs.from_json(run.read_config(), str(run.config))
+
+
+@contextlib.contextmanager
+def open_generator(
+    run: RunDir, settings: DrawConfig, report: Report
+) -> Iterator[RunGenerator]:
+    """The generator of a checkpoint with the asked weights and the standing statistics for the truncation."""
+    checkpoint = checkpoints.find(run, settings.checkpoint)
+    record = configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
+    truncation = settings.truncation_for(record.config.train.truncation)
+    report(
+        "line",
+        text="%s weights of step %d, standing statistics, truncation %s"
+        % (settings.weights, checkpoint.step, configs.truncation_text(truncation)),
+    )
+    model = record.config.model
+    values = checkpoints.generator_values(checkpoints.read(checkpoint), settings.weights)
+    with Sampler(model, settings.device, settings.batch) as sampler:
+        sampler.load(folded_generator(values, model))
+        _set_standing_moments(sampler, checkpoint, settings.weights, truncation, record, report)
+        yield RunGenerator(sampler, record, checkpoint, truncation)
+
+
+def _set_standing_moments(
+    sampler: Sampler,
+    checkpoint: Checkpoint,
+    weights: str,
+    truncation: Optional[float],
+    record: RunRecord,
+    report: Report,
+) -> None:
+    """Take the statistics kept beside the checkpoint, or measure and keep them."""
+    kept = checkpoint.prefix.with_name(
+        "%s.standing-%s-%s.npz" % (checkpoint.prefix.name, weights, configs.truncation_text(truncation))
+    )
+    names = list(batch_norms(record.config.model))
+    moments = _read_moments(kept, names)
+    if moments is not None:
+        sampler.set_moments(moments)
+        return
+    report("line", text="measuring the standing statistics over %d latents" % STANDING_IMAGES)
+    moments = sampler.standing_moments(truncation)
+    arrays = {}
+    for name, (mean, variance) in moments.items():
+        arrays.update({name + "/mean": mean, name + "/variance": variance})
+    try:
+        with whole_file(kept) as temporary:
+            np.savez(str(temporary), **arrays)
+    except OSError as error:
+        report("warning", text="the standing statistics are not kept: %s: %s" % (kept, error.strerror))
+
+
+def _read_moments(path, names) -> Optional[Moments]:
+    """What an earlier call kept; None where it is missing, damaged or of another network."""
+    try:
+        with np.load(str(path), allow_pickle=False) as kept:
+            return {name: (kept[name + "/mean"], kept[name + "/variance"]) for name in names}
+    except Exception:  # whatever is wrong with a cache, it is made again
+        return None

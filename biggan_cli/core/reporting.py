@@ -1,0 +1,63 @@
+"""What a step says while it works: events, and their plain words for logs and pipes.
+
+A step gets ``report(event, **fields)``. The events:
+
+===========  =====================================================================================
+``table``    ``title``, ``rows`` [(left, right)]
+``line``     ``text``, a sentence
+``warning``  ``text``, a sentence
+``tick``     ``step``, ``total``, ``status``, ``remaining_seconds``: worth a line in a log
+``advance``  ``done``, ``total``, ``what``: only for a live bar
+===========  =====================================================================================
+"""
+
+import time
+from pathlib import Path
+from typing import Callable
+
+Report = Callable[..., None]
+
+
+def silent(event: str, **fields) -> None:
+    """A report that nobody reads."""
+
+
+def plain_text(event: str, **fields) -> str:
+    """The event as plain text; empty where only a live display has use for it."""
+    if event == "table":
+        width = max(len(left) for left, _ in fields["rows"])
+        lines = ["  %s  %s" % (left.ljust(width), right) for left, right in fields["rows"]]
+        return "\n".join([fields["title"]] + lines)
+    if event == "line":
+        return fields["text"]
+    if event == "warning":
+        return "warning: " + fields["text"]
+    if event == "tick":
+        return "step %d/%d  %s  ETA %s" % (
+            fields["step"],
+            fields["total"],
+            fields["status"],
+            duration(fields["remaining_seconds"]),
+        )
+    return ""
+
+
+def logged(report: Report, log: Path) -> Report:
+    """``report``, with every event that has words also appended to ``log`` under its time."""
+
+    def report_and_log(event: str, **fields) -> None:
+        report(event, **fields)
+        text = plain_text(event, **fields)
+        if text:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S ")
+            with open(str(log), "a", encoding="utf-8") as handle:
+                handle.write("".join(stamp + line + "\n" for line in text.splitlines()))
+
+    return report_and_log
+
+
+def duration(seconds: float) -> str:
+    """1:02:03, or 2:03 under an hour."""
+    minutes, rest = divmod(int(round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return "%d:%02d:%02d" % (hours, minutes, rest) if hours else "%d:%02d" % (minutes, rest)

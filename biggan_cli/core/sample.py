@@ -1,0 +1,169 @@
+"""Draw pictures from a run: one PNG each, a labelled grid, and optionally the floats."""
+
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Sequence
+
+import numpy as np
+
+from biggan_cli import config as configs
+from biggan_cli.config import RunRecord, SampleConfig
+from biggan_cli.core.generators import open_generator, read_record
+from biggan_cli.core.reporting import Report
+from biggan_cli.data import images
+from biggan_cli.data.classes import class_index
+from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
+from biggan_cli.rundir import RunDir, write_json
+
+DEFAULT_NUM = 64
+GRID_COLUMNS = 10
+GRID_ROWS = 20
+
+
+class SampleResult(NamedTuple):
+    """What ``sample`` left."""
+
+    folder: str
+    num: int
+    grid: str
+
+
+class Latents(NamedTuple):
+    """What to draw: ``names`` of the pictures, z [N, z_dim] and y [N]."""
+
+    names: Sequence[int]
+    z: np.ndarray
+    y: np.ndarray
+
+
+def sample(run: RunDir, settings: SampleConfig, report: Report) -> SampleResult:
+    """Draw what the settings ask for into ``sample/<name>/``.
+
+    Raises:
+        UsageError: an unknown class, counts that do not add up, latents that do not fit the model.
+        StepFailed: a damaged checkpoint.
+    """
+    record = read_record(run)
+    truncation = settings.draw.truncation_for(record.config.train.truncation)
+    latents = _latents(settings, record, truncation)
+    with open_generator(run, settings.draw, report) as opened:
+        name = settings.name or run.free_name("sample")
+        with run.step("sample", name, _described(settings, opened.truncation), opened.inputs()) as step:
+            floats: List[np.ndarray] = []
+            grid = _Grid(record.class_names)
+            done = 0
+            for batch in opened.sampler.images(latents.z, latents.y):
+                for picture in images.to_uint8(batch):
+                    images.write_png(step.path / ("%06d.png" % latents.names[done]), picture)
+                    grid.add(picture, latents.y[done])
+                    done += 1
+                if settings.npz:
+                    floats.append(batch)
+                report("advance", what="drawing", done=done, total=len(latents.names))
+            if settings.npz:
+                pictures = np.concatenate(floats)
+                np.savez(str(step.path / "samples.npz"), images=pictures, z=latents.z, y=latents.y)
+            images.write_png(step.path / "grid.png", grid.picture())
+            write_json(step.path / "index.json", _index(latents, record))
+    return SampleResult(str(step.path), len(latents.names), str(step.path / "grid.png"))
+
+
+def _latents(settings: SampleConfig, record: RunRecord, truncation) -> Latents:
+    model = record.config.model
+    if settings.latents is not None:
+        return _read_latents(settings, record)
+    seeds = settings.seeds
+    if settings.classes:
+        y = _asked_classes(settings, record)
+        seeds = seeds or range(len(y))
+    else:
+        seeds = seeds or range(settings.num or DEFAULT_NUM)
+        if settings.num not in (None, len(seeds)):
+            raise UsageError(
+                "--num %d does not fit the %d seeds of --seeds" % (settings.num, len(seeds)), fix="leave --num out"
+            )
+        y = classes_of_seeds(seeds, model.num_classes)
+    return Latents(list(seeds), z_of_seeds(seeds, model.z_dim, truncation), y)
+
+
+def _asked_classes(settings: SampleConfig, record: RunRecord) -> np.ndarray:
+    """y of ``--classes``: each class in turn; those without a count share what the others leave of the total."""
+    indices = [class_index(name, record.class_names, "--classes") for name, _ in settings.classes]
+    counts = [count for _, count in settings.classes]
+    fixed = sum(count for count in counts if count is not None)
+    open_places = [place for place, count in enumerate(counts) if count is None]
+    total = len(settings.seeds) if settings.seeds else settings.num
+    if settings.seeds and settings.num not in (None, total):
+        raise UsageError("--num %d does not fit the %d seeds of --seeds" % (settings.num, total))
+    if total is None:
+        total = max(DEFAULT_NUM, fixed + len(open_places)) if open_places else fixed
+    rest = total - fixed
+    if rest < len(open_places) or (rest and not open_places):
+        raise UsageError(
+            "--classes asks for %d pictures and %d classes without a count, but %s is %d"
+            % (fixed, len(open_places), "the number of --seeds" if settings.seeds else "--num", total),
+            fix="--num %d" % (fixed + len(open_places)),
+        )
+    for order, place in enumerate(open_places):
+        counts[place] = rest // len(open_places) + (order < rest % len(open_places))
+    return np.repeat(np.asarray(indices, np.int32), counts)
+
+
+def _read_latents(settings: SampleConfig, record: RunRecord) -> Latents:
+    path, model = Path(settings.latents), record.config.model
+    if settings.classes or settings.seeds or settings.num is not None:
+        raise UsageError("--latents brings its own z and y", fix="leave --classes, --seeds and --num out")
+    if not path.is_file():
+        raise UsageError("--latents %s is not a file" % path)
+    try:
+        with np.load(str(path), allow_pickle=False) as archive:
+            z, y = archive["z"], archive["y"]
+    except KeyError as error:
+        raise UsageError("--latents %s: %s" % (path, str(error).strip("'\"")), fix="an .npz with z and y")
+    except Exception as error:  # NumPy meets a damaged archive with whatever its parser trips over
+        raise StepFailed("--latents %s is cut off or not an .npz: %s" % (path, error), fix="an .npz with z and y")
+    if z.ndim != 2 or z.shape[1] != model.z_dim or not len(z) or not np.issubdtype(z.dtype, np.floating):
+        raise UsageError(
+            "--latents %s: z is %s %s, the model takes float (N, %d)" % (path, z.dtype, z.shape, model.z_dim)
+        )
+    if not np.isfinite(z).all():
+        raise UsageError("--latents %s: z has values that are not finite" % path)
+    if y.shape not in ((len(z),), (len(z), 1)) or not np.issubdtype(y.dtype, np.integer):
+        raise UsageError("--latents %s: y is %s %s, not whole numbers (%d,)" % (path, y.dtype, y.shape, len(z)))
+    if y.min() < 0 or y.max() >= model.num_classes:
+        raise UsageError(
+            "--latents %s: y goes from %d to %d, the model has the classes 0 to %d"
+            % (path, y.min(), y.max(), model.num_classes - 1)
+        )
+    return Latents(range(len(z)), z.astype(np.float32), y.reshape(-1).astype(np.int32))
+
+
+class _Grid:
+    """Collects the first pictures of each class, a row for each, in the order in which classes appear."""
+
+    def __init__(self, class_names: Sequence[str]):
+        self._names = class_names
+        self._rows: Dict[int, List[np.ndarray]] = {}
+
+    def add(self, picture: np.ndarray, label: int) -> None:
+        label = int(label)
+        if label in self._rows or len(self._rows) < GRID_ROWS:
+            row = self._rows.setdefault(label, [])
+            if len(row) < GRID_COLUMNS:
+                row.append(picture)
+
+    def picture(self) -> np.ndarray:
+        rows = [np.stack(row) for row in self._rows.values()]
+        return images.labelled_grid(rows, [self._names[label] for label in self._rows])
+
+
+def _index(latents: Latents, record: RunRecord) -> List[Dict[str, Any]]:
+    """Which picture is what: ``seed`` is the number of a row where the latents came from a file."""
+    return [
+        dict(file="%06d.png" % name, seed=int(name), label=int(label), class_name=record.class_names[label])
+        for name, label in zip(latents.names, latents.y)
+    ]
+
+
+def _described(settings: SampleConfig, truncation) -> Dict[str, Any]:
+    return dict(configs.asdict(settings), truncation=truncation)

@@ -1,0 +1,246 @@
+"""Train a new run, or carry on with one."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+import biggan_cli
+from biggan_cli import config as configs
+from biggan_cli.config import RunConfig, RunRecord, TrainConfig
+from biggan_cli.core.generators import read_record
+from biggan_cli.core.reporting import Report, logged
+from biggan_cli.data import datasets, images, pipeline
+from biggan_cli.data.datasets import Dataset
+from biggan_cli.errors import Interrupted, StepFailed, UsageError
+from biggan_cli.inference.sampler import Sampler
+from biggan_cli.inference.weights import folded_generator
+from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
+from biggan_cli.model.initial import initial_values
+from biggan_cli.model.latents import z_of_seeds
+from biggan_cli.rundir import RunDir, create_run, open_run, whole_file, write_json
+from biggan_cli.runtime.device import open_session
+from biggan_cli.runtime.tf import assign_values, tf
+from biggan_cli.training import checkpoints, ema, loop
+from biggan_cli.training.checkpoints import Checkpoint
+from biggan_cli.training.monitor import Records
+from biggan_cli.training.step import TrainingGraph, build
+
+GRID_COLUMNS = 10
+GRID_CLASSES = 16
+GRID_STANDING_IMAGES = 256
+
+
+class TrainResult(NamedTuple):
+    """Where a run stands when training ends."""
+
+    run: str
+    step: int
+    checkpoint: str
+    seconds: float
+
+
+def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Optional[TrainResult]:
+    """Train a new run. A dry run reports the plan and touches nothing.
+
+    Raises:
+        UsageError: data or a place that cannot be used.
+        StepFailed, Interrupted: as the training ends.
+    """
+    dataset = datasets.load(config.train.data, config.model.resolution)
+    model = configs.replace(config.model, num_classes=len(dataset.class_names))
+    config = configs.replace(config, model=model)
+    record = RunRecord(config, dataset.class_names, dataset.digest(), biggan_cli.__version__)
+    if dry_run:
+        _announce(record, dataset, "a new run in %s" % outdir, report)
+        return None
+    name = "%s-%d-%s" % (dataset.name, config.model.resolution, config.preset)
+    run = create_run(outdir, name)
+    with run.lock():
+        write_json(run.config, configs.to_json(record))
+        report = logged(report, run.log)
+        _announce(record, dataset, str(run), report)
+        write_reals(run, dataset)
+        return _train(run, record, dataset, None, report)
+
+
+def resume(
+    which: str, values: Mapping[str, Any], preset: Optional[str], outdir: Path, dry_run: bool, report: Report
+) -> Optional[TrainResult]:
+    """Carry on with a run from its latest checkpoint, under its own configuration.
+
+    Args:
+        values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
+
+    Raises:
+        UsageError: no such run, a conflicting flag, or nothing left to do.
+        StepFailed: another process has the run, or its checkpoint is damaged.
+    """
+    run = open_run(which, outdir)
+    with run.lock():
+        stored = read_record(run)
+        record = configs.replace(stored, config=configs.resume_with(stored.config, values, preset, str(run)))
+        checkpoint = checkpoints.find(run)
+        steps = record.config.train.steps
+        if checkpoint.step >= steps:
+            raise UsageError(
+                "%s is finished: it is at step %d of --steps %d" % (run, checkpoint.step, steps),
+                fix="biggan train --resume %s --steps %d" % (run, 2 * checkpoint.step),
+            )
+        dataset = datasets.load(record.config.train.data, record.config.model.resolution)
+        if dataset.digest() != record.data_digest:
+            raise UsageError(
+                "--data %s is not what %s was trained on: its digest is %s, the run's %s"
+                % (record.config.train.data, run, dataset.digest()[:12], record.data_digest[:12]),
+                fix="a new run without --resume",
+            )
+        where = "%s, from step %d" % (run, checkpoint.step)
+        if dry_run:
+            _announce(record, dataset, where, report)
+            return None
+        if record != stored:
+            write_json(run.config, configs.to_json(record))
+        report = logged(report, run.log)
+        _announce(record, dataset, where, report)
+        return _train(run, record, dataset, checkpoint, report)
+
+
+def write_reals(run: RunDir, dataset: Dataset) -> None:
+    """``reals.png``: the first pictures of each class, labelled, to see that the labels are right."""
+    rows, labels = [], []
+    for label, name in list(enumerate(dataset.class_names))[:GRID_CLASSES]:
+        chosen = np.flatnonzero(dataset.labels == label)[:GRID_COLUMNS]
+        if len(chosen):
+            rows.append(dataset.images[chosen])
+            labels.append(name)
+    with whole_file(run.reals) as temporary:
+        images.write_png(temporary, images.labelled_grid(rows, labels))
+
+
+def _train(
+    run: RunDir, record: RunRecord, dataset: Dataset, checkpoint: Optional[Checkpoint], report: Report
+) -> TrainResult:
+    began = time.time()
+    config = record.config
+    first = checkpoint.step if checkpoint else 0
+    graph = tf.Graph()
+    with graph.as_default():
+        source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
+        start_data, batch = pipeline.iterator(source, config.model, config.train, first)
+        handles = build(config, batch)
+        saver = tf.train.Saver(handles.variables, max_to_keep=None, save_relative_paths=True)
+    with contextlib.ExitStack() as stack:
+        session = stack.enter_context(open_session(graph, config.train.device))
+        records = stack.enter_context(Records(run, first))
+        grids = stack.enter_context(_Grids(run, record))
+        if checkpoint:
+            checkpoints.restore(saver, session, checkpoint)
+        else:
+            _initialize(session, handles, config)
+        session.run(start_data)
+
+        def save(step: int) -> None:
+            saved = checkpoints.save(
+                saver, session, run, step, dict(run=configs.to_json(record)), config.train.keep_checkpoints
+            )
+            report("line", text="saved %s" % saved.prefix)
+
+        def sample(step: int) -> None:
+            path = grids.draw(step, session, handles)
+            report("line", text="drew %s" % path)
+
+        signal_number = loop.run(session, handles, config.train, first, records, save, sample, report)
+    reached = checkpoints.find(run)
+    if signal_number is not None:
+        raise Interrupted(
+            "interrupted at step %d of %d; everything up to there is saved" % (reached.step, config.train.steps),
+            signal_number,
+            fix="biggan train --resume %s" % run,
+        )
+    return TrainResult(str(run), reached.step, str(reached.prefix), time.time() - began)
+
+
+def _initialize(session, handles: TrainingGraph, config: RunConfig) -> None:
+    """Start values of the seed; the averages start at the weights, the variances at 1, the rest at its own."""
+    session.run([variable.initializer for variable in handles.variables.values()])
+    random = np.random.RandomState([config.train.seed, 0])
+    g_values = initial_values(generator_weights(config.model), random)
+    values = dict(g_values, **initial_values(discriminator_weights(config.model), random))
+    for name, value in g_values.items():
+        if ema.name_of(name) in handles.variables:
+            values[ema.name_of(name)] = value
+    for name, shape in ema.moving_shapes(config.model).items():
+        if name.endswith("variance"):
+            values[name] = np.ones(shape, np.float32)
+    assign_values(session, handles.variables, values)
+
+
+class _Grids:
+    """The labelled grids of a run's progress: always the same latents, a row for each class."""
+
+    def __init__(self, run: RunDir, record: RunRecord):
+        self._run, self._record = run, record
+        model = record.config.model
+        self._names = record.class_names[:GRID_CLASSES]
+        seeds = range(GRID_COLUMNS)
+        z = z_of_seeds(seeds, model.z_dim, record.config.train.truncation)
+        self._z = np.tile(z, (len(self._names), 1))
+        self._y = np.repeat(np.arange(len(self._names), dtype=np.int32), GRID_COLUMNS)
+
+    def __enter__(self) -> "_Grids":
+        self._sampler = Sampler(self._record.config.model, self._record.config.train.device)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._sampler.__exit__(*exception)
+
+    def draw(self, step: int, session, handles: TrainingGraph) -> Path:
+        """Draw with the averaged weights as they are now."""
+        config = self._record.config
+        wanted = {name: variable for name, variable in handles.variables.items() if "Adam" not in name}
+        values = checkpoints.generator_values(session.run(wanted), "ema")
+        self._sampler.load(folded_generator(values, config.model))
+        self._sampler.standing_moments(config.train.truncation, GRID_STANDING_IMAGES)
+        pictures = images.to_uint8(np.concatenate(list(self._sampler.images(self._z, self._y))))
+        rows = np.split(pictures, len(self._names))
+        path = self._run.sample_grid(step)
+        with whole_file(path) as temporary:
+            images.write_png(temporary, images.labelled_grid(rows, self._names))
+        return path
+
+
+def _announce(record: RunRecord, dataset: Dataset, where: str, report: Report) -> None:
+    """Say what is going to happen: the data class by class, and the resolved configuration."""
+    counts = zip(dataset.class_names, dataset.class_counts)
+    report("table", title="classes of %s" % dataset.name, rows=[(name, "%d" % count) for name, count in counts])
+    empty = [name for name, count in zip(dataset.class_names, dataset.class_counts) if not count]
+    if empty:
+        report("warning", text="no picture of %s: such classes are not learnt" % ", ".join(empty))
+    report("table", title="training", rows=_plan(record, dataset, where))
+
+
+def _plan(record: RunRecord, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
+    config, model, train = record.config, record.config.model, record.config.train
+    threads = len(os.sched_getaffinity(0))
+    return [
+        ("run", where),
+        ("preset", "%s (%s)" % (config.preset, configs.PRESETS[config.preset].source)),
+        ("data", "%s: %d to train, %d held out, %d classes"
+         % (train.data, len(dataset.labels), len(dataset.held_out_labels), model.num_classes)),
+        ("generator", "{:,} parameters".format(parameter_count(generator_weights(model)))),
+        ("discriminator", "{:,} parameters".format(parameter_count(discriminator_weights(model)))),
+        ("network", "%d px, base channels %d, z %d, shared %d, resampling %s"
+         % (model.resolution, model.base_channels, model.z_dim, model.shared_dim, train.resample)),
+        ("schedule", "%d steps of %d discriminator updates and 1 generator update, batch %d"
+         % (train.steps, train.d_steps, train.batch)),
+        ("optimizer", "Adam, rates G %g D %g, beta1 %g, beta2 %g, orthogonal %g"
+         % (train.g_lr, train.d_lr, train.beta1, train.beta2, train.orthogonal)),
+        ("latents", "truncation %s, EMA decay %g, seed %d"
+         % (configs.truncation_text(train.truncation), train.ema_decay, train.seed)),
+        ("device", "%s, float32, %d cores, TensorFlow %s" % (train.device, threads, tf.__version__)),
+        ("saved", "checkpoints every %d steps (the last %d kept), grids every %d, records every %d"
+         % (train.save_every, train.keep_checkpoints, train.sample_every, train.log_every)),
+    ]

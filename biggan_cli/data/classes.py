@@ -1,0 +1,30 @@
+"""Class names: what a name given by a user means."""
+
+import difflib
+from typing import Dict, Sequence
+
+from biggan_cli.errors import UsageError
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+ALIASES = {"car": "automobile", "plane": "airplane"}
+
+
+def class_index(name: str, class_names: Sequence[str], flag: str) -> int:
+    """The class that ``name`` means: a class name, an alias of one, or its number from 0.
+
+    Raises:
+        UsageError: none of these; lists the names and the nearest one.
+    """
+    wanted = name.strip()
+    known: Dict[str, int] = {str(index): index for index in range(len(class_names))}
+    known.update({alias: class_names.index(real) for alias, real in ALIASES.items() if real in class_names})
+    known.update({real: index for index, real in enumerate(class_names)})
+    if wanted in known:
+        return known[wanted]
+    nearest = difflib.get_close_matches(wanted.lower(), list(known), n=1)
+    raise UsageError(
+        "%s %s is not a class of this model" % (flag, wanted or "(empty)"),
+        fix="%s %s" % (flag, nearest[0]) if nearest else None,
+        hint="the classes are: " + ", ".join(class_names),
+    )

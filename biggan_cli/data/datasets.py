@@ -1,0 +1,151 @@
+"""Data sets: pictures with class labels, by a short specification.
+
+==================  ==============================================================================
+``digits``          5,000 handwritten digits of MNIST, shipped with the package, padded to 32 px
+``cifar10:DIR``     CIFAR-10 as .mat files: ``data_batch_1..5.mat`` to train, ``test_batch.mat`` held out
+==================  ==============================================================================
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from biggan_cli.data import classes, images
+from biggan_cli.errors import StepFailed, UsageError
+
+SPECS = "digits or cifar10:DIR"
+RESOURCES = Path(__file__).parent / "resources"
+_HELD_OUT_DIGITS_PER_CLASS = 50
+_CIFAR10_TRAIN = tuple("data_batch_%d.mat" % number for number in range(1, 6))
+_CIFAR10_TEST = "test_batch.mat"
+
+
+class Dataset(NamedTuple):
+    """Pictures uint8 [N, R, R, 3] and labels int32 [N] in [0, classes); the held-out part is never trained on."""
+
+    name: str
+    class_names: Tuple[str, ...]
+    images: np.ndarray
+    labels: np.ndarray
+    held_out_images: np.ndarray
+    held_out_labels: np.ndarray
+
+    @property
+    def class_counts(self) -> Tuple[int, ...]:
+        """Training pictures of each class."""
+        return tuple(np.bincount(self.labels, minlength=len(self.class_names)).tolist())
+
+    def digest(self) -> str:
+        """SHA-256 over the training pictures, their shape and their labels."""
+        digest = hashlib.sha256(repr(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.labels))
+        return digest.hexdigest()
+
+
+def check_spec(spec: Optional[str]) -> Tuple[str, str]:
+    """``cifar10:DIR`` → ("cifar10", "DIR"), without touching a file.
+
+    Raises:
+        UsageError: no specification, an unknown kind, or a directory missing from it.
+    """
+    if not spec:
+        raise UsageError(
+            "no data: --data is not given", fix="--data %s (or set BIGGAN_DATA)" % SPECS
+        )
+    kind, _, place = spec.partition(":")
+    if kind == "digits" and not place:
+        return kind, place
+    if kind == "cifar10" and place:
+        return kind, place
+    raise UsageError("--data %s is not a data set" % spec, fix="--data %s" % SPECS)
+
+
+def load(spec: Optional[str], resolution: int) -> Dataset:
+    """The data set at the asked resolution; pictures of another size are resized (bicubic, anti-aliased).
+
+    Raises:
+        UsageError: an unknown specification or a directory without the data.
+        StepFailed: a file that is cut off or holds something else; names the file.
+    """
+    kind, place = check_spec(spec)
+    dataset = _digits() if kind == "digits" else _cifar10(Path(place))
+    if dataset.images.shape[1] == resolution:
+        return dataset
+    return dataset._replace(
+        images=images.resize(dataset.images, resolution),
+        held_out_images=images.resize(dataset.held_out_images, resolution),
+    )
+
+
+def _digits() -> Dataset:
+    """The last 50 digits of each class in the order of the file are held out."""
+    with np.load(str(RESOURCES / "digits.npz")) as archive:
+        pictures, labels = archive["images"], archive["labels"].astype(np.int32)
+    pictures = np.pad(pictures, ((0, 0), (2, 2), (2, 2)), mode="constant")
+    pictures = np.repeat(pictures[..., None], 3, axis=-1)
+    held_out = np.zeros(len(labels), bool)
+    for label in range(10):
+        held_out[np.flatnonzero(labels == label)[-_HELD_OUT_DIGITS_PER_CLASS:]] = True
+    return Dataset(
+        "digits", classes.DIGITS, pictures[~held_out], labels[~held_out], pictures[held_out], labels[held_out]
+    )
+
+
+def _cifar10(folder: Path) -> Dataset:
+    if not folder.is_dir():
+        raise UsageError("--data cifar10:%s is not a directory" % folder, looked_for=str(folder / _CIFAR10_TRAIN[0]))
+    missing = [name for name in _CIFAR10_TRAIN + (_CIFAR10_TEST,) if not (folder / name).is_file()]
+    if missing:
+        raise UsageError(
+            "--data cifar10:%s lacks %d of its 6 files: %s" % (folder, len(missing), ", ".join(missing)),
+            looked_for=str(folder / missing[0]),
+            fix="unpack cifar-10-matlab.tar.gz and give its folder cifar-10-batches-mat",
+        )
+    parts = [_cifar10_batch(folder / name) for name in _CIFAR10_TRAIN]
+    held_out_images, held_out_labels = _cifar10_batch(folder / _CIFAR10_TEST)
+    return Dataset(
+        "cifar10",
+        classes.CIFAR10,
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+        held_out_images,
+        held_out_labels,
+    )
+
+
+def _cifar10_batch(path: Path) -> Tuple[np.ndarray, np.ndarray]:
+    """``data`` [N, 3072] uint8, red, green, blue planes row by row, and ``labels`` [N] or [N, 1]."""
+    content = _read_mat(path)
+    lacking = [key for key in ("data", "labels") if key not in content]
+    if lacking:
+        raise StepFailed("%s has no variable %s" % (path, " and ".join(lacking)), fix="a batch of CIFAR-10 for MATLAB")
+    data, labels = content["data"], np.ravel(content["labels"])
+    if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8:
+        raise StepFailed(
+            "%s: data is %s %s, not uint8 (N, 3072)" % (path, data.dtype, data.shape),
+            fix="a batch of CIFAR-10 for MATLAB: 32x32 pictures, three planes",
+        )
+    if len(labels) != len(data) or len(data) == 0:
+        raise StepFailed("%s has %d pictures and %d labels" % (path, len(data), len(labels)))
+    if not np.isin(labels, np.arange(10)).all():
+        raise StepFailed(
+            "%s: labels go from %s to %s, not over the whole numbers 0 to 9" % (path, labels.min(), labels.max())
+        )
+    return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.int32)
+
+
+def _read_mat(path: Path) -> Dict[str, Any]:
+    from scipy import io
+
+    try:
+        return io.loadmat(str(path), variable_names=("data", "labels"))
+    except OSError as error:
+        raise StepFailed("%s cannot be read: %s" % (path, error))
+    except Exception as error:  # loadmat meets a damaged file with whatever its parser trips over
+        raise StepFailed(
+            "%s is cut off or not a MATLAB file (%s: %s)" % (path, type(error).__name__, error),
+            fix="unpack cifar-10-matlab.tar.gz again",
+        )

@@ -1,0 +1,83 @@
+"""Pictures: uint8 to [-1, 1] and back, PNG, labelled grids, GIF. Arrays are NHWC, RGB."""
+
+from pathlib import Path
+from typing import List, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_MARGIN = 4
+_PAPER = 255
+_INK = 0
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """float [-1, 1] → uint8 0…255, rounded to the nearest level; what lies outside is clipped."""
+    return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def from_uint8(images_u8: np.ndarray) -> np.ndarray:
+    """uint8 0…255 → float32 [-1, 1]: x / 127.5 - 1."""
+    return images_u8.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
+
+
+def resize(images_u8: np.ndarray, resolution: int) -> np.ndarray:
+    """Square uint8 pictures at another size, bicubic and anti-aliased (Pillow)."""
+    if images_u8.shape[1] == resolution:
+        return images_u8
+    size = (resolution, resolution)
+    return np.stack([np.asarray(Image.fromarray(image).resize(size, Image.BICUBIC)) for image in images_u8])
+
+
+def write_png(path: Path, image_u8: np.ndarray) -> None:
+    """One picture [H, W, 3] uint8, without loss."""
+    Image.fromarray(image_u8).save(str(path), format="PNG")
+
+
+def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:
+    """Rows of pictures with a label before each row.
+
+    Args:
+        rows: each uint8 [n, R, R, 3]; rows may differ in n. Pictures under 64 px are shown larger, each
+            pixel as a square.
+        labels: one for each row.
+
+    Returns:
+        uint8 [H, W, 3], black on white.
+    """
+    rows = [_enlarged(row) for row in rows]
+    size = rows[0].shape[1]
+    font = ImageFont.load_default()
+    left = max(int(font.getlength(label)) for label in labels) + 2 * _MARGIN
+    width = left + max(len(row) for row in rows) * size
+    canvas = Image.new("RGB", (width, len(rows) * size), (_PAPER,) * 3)
+    draw = ImageDraw.Draw(canvas)
+    for index, (row, label) in enumerate(zip(rows, labels)):
+        draw.text((_MARGIN, index * size + (size - 11) // 2), label, fill=(_INK,) * 3, font=font)
+        for column, image in enumerate(row):
+            canvas.paste(Image.fromarray(image), (left + column * size, index * size))
+    return np.asarray(canvas)
+
+
+def tiled(images_u8: np.ndarray, columns: int) -> np.ndarray:
+    """uint8 [n, R, R, 3] → one picture with ``columns`` pictures in each row, enlarged like a grid."""
+    images_u8 = _enlarged(images_u8)
+    blank = np.full((-len(images_u8) % columns,) + images_u8.shape[1:], _PAPER, np.uint8)
+    cells = np.concatenate([images_u8, blank])
+    size = cells.shape[1]
+    rows = len(cells) // columns
+    return cells.reshape(rows, columns, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
+
+
+def write_gif(path: Path, frames_u8: List[np.ndarray], fps: float) -> None:
+    """An endless animation of pictures [H, W, 3] uint8; GIF counts time in hundredths of a second."""
+    palette = [Image.fromarray(frame).convert("P", palette=Image.ADAPTIVE) for frame in frames_u8]
+    duration = max(int(round(100.0 / fps)), 2) * 10
+    palette[0].save(
+        str(path), format="GIF", save_all=True, append_images=palette[1:], duration=duration, loop=0, disposal=1
+    )
+
+
+def _enlarged(images_u8: np.ndarray) -> np.ndarray:
+    factor = max(1, 64 // images_u8.shape[1])
+    return images_u8.repeat(factor, axis=1).repeat(factor, axis=2)

@@ -1,0 +1,68 @@
+"""The generator: latent and class embedding to image, for every resolution by one table.
+
+Differences from the reference (the documented Ascend model): the gain of the conditional batch norm is
+``1 + dense(cond)`` instead of ``dense(cond)``, as in the paper and in every strong implementation.
+"""
+
+from typing import Callable, Mapping, Tuple
+
+from biggan_cli.config import ModelConfig
+from biggan_cli.model import layers
+from biggan_cli.model.architecture import GENERATORS, z_chunk_sizes
+from biggan_cli.runtime.tf import tf
+
+Moments = Callable[[object, str], Tuple]
+
+
+def class_embedding(weights: Mapping, y, config: ModelConfig):
+    """``y`` int32 [N] in [0, num_classes) → float32 [N, shared_dim]."""
+    return tf.matmul(tf.one_hot(y, config.num_classes, dtype=tf.float32), weights["generator/embed/w"])
+
+
+def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Moments, fused: bool = True):
+    """Images from latents.
+
+    Args:
+        weights: name → tensor for every name of ``generator_weights``, spectral norm already applied.
+        z: float32 [N, z_dim].
+        embedding: float32 [N, shared_dim], see :func:`class_embedding`.
+        moments: called with the input of each batch norm and its name, answers (mean [C], variance [C]).
+        fused: resample inside the convolutions.
+
+    Returns:
+        float32 [N, resolution, resolution, 3] in [-1, 1].
+    """
+    table = GENERATORS[config.resolution]
+    chunks = tf.split(z, z_chunk_sizes(config), axis=1)
+
+    def cond_norm(x, name, cond):
+        gain = 1.0 + layers.dense(cond, weights[name + "/gain/w"], weights[name + "/gain/b"])
+        bias = layers.dense(cond, weights[name + "/bias/w"], weights[name + "/bias/b"])
+        return layers.batch_normalization(x, moments(x, name), gain, bias)
+
+    x = layers.dense(
+        tf.concat([chunks[0], embedding], axis=1), weights["generator/dense/w"], weights["generator/dense/b"]
+    )
+    x = tf.reshape(x, [-1, 4, 4, table.channels[0] * config.base_channels])
+    for number, chunk in enumerate(chunks[1:], start=1):
+        block = "generator/block%d" % number
+        cond = tf.concat([chunk, embedding], axis=1)
+        h = tf.nn.relu(cond_norm(x, block + "/cbn1", cond))
+        h = layers.upsample_conv(h, weights[block + "/conv1/w"], weights[block + "/conv1/b"], fused)
+        h = tf.nn.relu(cond_norm(h, block + "/cbn2", cond))
+        h = layers.conv(h, weights[block + "/conv2/w"], weights[block + "/conv2/b"])
+        x = h + _shortcut(x, weights[block + "/shortcut/w"], weights[block + "/shortcut/b"], fused)
+        if number == table.attention:
+            x = layers.self_attention(x, weights, "generator/attention", fused)
+    x = layers.batch_normalization(
+        x, moments(x, "generator/bn"), weights["generator/bn/gamma"], weights["generator/bn/beta"]
+    )
+    x = layers.conv(tf.nn.relu(x), weights["generator/conv/w"], weights["generator/conv/b"])
+    return tf.tanh(x)
+
+
+def _shortcut(x, w, b, fused: bool):
+    """Upsampling and a 1x1 convolution; they commute, and the small side is cheaper."""
+    if fused:
+        return layers.upsample(layers.conv(x, w, b))
+    return layers.conv(layers.upsample(x), w, b)

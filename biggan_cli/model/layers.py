@@ -1,0 +1,118 @@
+"""The layers of both networks as functions of tensors. NHWC, float32."""
+
+from typing import Tuple
+
+from biggan_cli.model.architecture import Weight
+from biggan_cli.runtime.tf import tf
+
+BATCH_NORM_EPSILON = 1e-5
+NORM_EPSILON = 1e-12
+
+
+def dense(x, w, b):
+    """[N, in] @ [in, out] + [out] → [N, out]."""
+    return tf.nn.bias_add(tf.matmul(x, w), b)
+
+
+def conv(x, w, b):
+    """Convolution with stride 1 that keeps height and width: [N, H, W, in], [k, k, in, out] → [N, H, W, out]."""
+    return tf.nn.bias_add(tf.nn.conv2d(x, w, strides=[1, 1, 1, 1], padding="SAME"), b)
+
+
+def upsample(x):
+    """Nearest neighbour, twice as high and wide."""
+    _, height, width, _ = x.shape.as_list()
+    return tf.image.resize_nearest_neighbor(x, [2 * height, 2 * width])
+
+
+def downsample(x):
+    """Average of 2x2 places, half as high and wide."""
+    return tf.nn.avg_pool2d(x, ksize=2, strides=2, padding="VALID")
+
+
+def upsample_conv(x, w, b, fused: bool):
+    """``conv(upsample(x), w, b)`` for a 3x3 kernel; fused, one transposed convolution with stride 2.
+
+    A nearest-neighbour upsampling is a transposed convolution with a 2x2 kernel of ones; followed by a 3x3
+    kernel it is one with the 4x4 kernel that sums the four shifted 3x3 kernels: 16 multiplications for the
+    four places of the result that share an input, where the plain form takes 36. The same function, borders
+    included: zero padding of the upsampled picture is zero padding of the picture.
+    """
+    if not fused:
+        return conv(upsample(x), w, b)
+    _, height, width, _ = x.shape.as_list()
+    kernel = tf.transpose(_shifted_sum(_shifted_sum(w, 0, flip=True), 1, flip=True), [0, 1, 3, 2])
+    shape = tf.stack([tf.shape(x)[0], 2 * height, 2 * width, w.shape.as_list()[3]])
+    y = tf.nn.conv2d_transpose(x, kernel, shape, strides=[1, 2, 2, 1], padding="SAME")
+    y.set_shape([x.shape.as_list()[0], 2 * height, 2 * width, w.shape.as_list()[3]])
+    return tf.nn.bias_add(y, b)
+
+
+def conv_downsample(x, w, b, fused: bool):
+    """``downsample(conv(x, w, b))`` for a 3x3 kernel; fused, one 4x4 convolution with stride 2 (see above)."""
+    if not fused:
+        return downsample(conv(x, w, b))
+    kernel = 0.25 * _shifted_sum(_shifted_sum(w, 0), 1)
+    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=[1, 2, 2, 1], padding="SAME"), b)
+
+
+def _shifted_sum(w, axis: int, flip: bool = False):
+    """A kernel of 3 taps along ``axis`` plus the same kernel one place further: 4 taps."""
+    a, b, c = tf.unstack(w, num=3, axis=axis)
+    taps = [a, a + b, b + c, c]
+    return tf.stack(taps[::-1] if flip else taps, axis=axis)
+
+
+def batch_normalization(x, moments, gain, bias):
+    """(x - mean) / sqrt(variance + eps) * gain + bias; gain and bias [C] or, conditional, [N, C]."""
+    mean, variance = moments
+    if gain.shape.ndims == 2:
+        gain, bias = gain[:, None, None, :], bias[:, None, None, :]
+    scale = gain * tf.rsqrt(variance + BATCH_NORM_EPSILON)
+    return x * scale + (bias - mean * scale)
+
+
+def self_attention(x, weights, name: str, fused: bool):
+    """Non-local block (Zhang et al. 2019, arXiv:1805.08318): x + scale * attention(x), [N, H, W, C].
+
+    Queries theta come from each place, keys phi and values g from the average of 2x2 places. ``fused`` takes
+    the averages before the 1x1 convolutions, which is the same function at a quarter of the multiplications.
+    """
+    _, height, width, channels = x.shape.as_list()
+
+    def conv1x1(features, part):
+        return conv(features, weights["%s/%s/w" % (name, part)], weights["%s/%s/b" % (name, part)])
+
+    def pooled(part):
+        return conv1x1(downsample(x), part) if fused else downsample(conv1x1(x, part))
+
+    theta = tf.reshape(conv1x1(x, "theta"), [-1, height * width, channels // 8])
+    phi = tf.reshape(pooled("phi"), [-1, height * width // 4, channels // 8])
+    g = tf.reshape(pooled("g"), [-1, height * width // 4, channels // 2])
+    attention = tf.nn.softmax(tf.matmul(theta, phi, transpose_b=True))
+    attended = tf.reshape(tf.matmul(attention, g), [-1, height, width, channels // 2])
+    return x + weights[name + "/scale"] * conv1x1(attended, "output")
+
+
+def as_matrix(w, weight: Weight):
+    """The weight as [inputs, outputs], the matrix whose largest singular value spectral norm divides by."""
+    if weight.output_axis == 0:
+        return tf.transpose(w)
+    return tf.reshape(w, [-1, weight.shape[-1]])
+
+
+def power_iteration(w, u, weight: Weight) -> Tuple:
+    """One power iteration from ``u`` [1, outputs]: the next u and v [1, inputs], both without gradient.
+
+    Source: Miyato et al. 2018 (arXiv:1802.05957), algorithm 1.
+    """
+    matrix = as_matrix(w, weight)
+    v = tf.nn.l2_normalize(tf.matmul(u, matrix, transpose_b=True), epsilon=NORM_EPSILON)
+    next_u = tf.nn.l2_normalize(tf.matmul(v, matrix), epsilon=NORM_EPSILON)
+    return tf.stop_gradient(next_u), tf.stop_gradient(v)
+
+
+def spectral_norm(w, u, v, weight: Weight):
+    """w / sigma with sigma = v w uᵀ; the gradient flows through w in sigma, not through u and v."""
+    sigma = tf.matmul(tf.matmul(v, as_matrix(w, weight)), u, transpose_b=True)
+    return w / tf.reshape(sigma, [])

@@ -1,0 +1,263 @@
+"""The run directory: the path and name of every artefact, run numbers, locks, and writes that are whole or absent.
+
+::
+
+    runs/00003-cifar10-32-seed/
+      config.json  log.txt  stats.jsonl  events.*  reals.png  samples/step_001000.png
+      checkpoints/model-001000.{index,data-…,json}
+      sample/<name>/{manifest.json,index.json,grid.png,000000.png …}
+      interpolate/<name>.gif  interpolate/<name>.manifest.json
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import itertools
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+import biggan_cli
+from biggan_cli.errors import StepFailed, UsageError
+
+MANIFEST_SCHEMA = 1
+_NUMBERED = re.compile(r"(\d{5,})-")
+
+
+class RunDir:
+    """One run. Knows where everything is; opens nothing by itself."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.config = self.path / "config.json"
+        self.log = self.path / "log.txt"
+        self.stats = self.path / "stats.jsonl"
+        self.reals = self.path / "reals.png"
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def sample_grid(self, step: int) -> Path:
+        return self.samples / ("step_%06d.png" % step)
+
+    def checkpoint_prefix(self, step: int) -> Path:
+        return self.checkpoints / ("model-%06d" % step)
+
+    def read_config(self) -> Dict[str, Any]:
+        """The stored configuration as plain values."""
+        return read_json(self.config)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run against a second process that would write to it; the lock dies with its process.
+
+        Raises:
+            StepFailed: another process holds the run.
+        """
+        with open(str(self.path / ".lock"), "a+") as holder:
+            try:
+                fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+                holder.seek(0)
+                owner = holder.read().strip() or "another process"
+                raise StepFailed(
+                    "%s is in use by %s" % (self, owner), fix="wait until it ends, or stop it, then try again"
+                )
+            holder.truncate(0)
+            holder.write("process %d on %s" % (os.getpid(), socket.gethostname()))
+            holder.flush()
+            yield
+
+    @contextlib.contextmanager
+    def step(
+        self, command: str, name: str, settings: Mapping[str, Any], inputs: Mapping[str, str], flat: bool = False
+    ) -> Iterator["Step"]:
+        """The artefacts of a command, which appear whole, with a manifest, or not at all.
+
+        The body fills ``Step.path``, a working folder. Afterwards every file is listed with its size and
+        sha256 in the manifest, written last, and the folder becomes ``<command>/<name>/``; ``flat`` puts the
+        files, which then start with the name, and ``<name>.manifest.json`` into ``<command>/`` itself.
+
+        Args:
+            settings: what the command was asked for.
+            inputs: relative path → sha256 of what it read.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        parent = self.path / command
+        parent.mkdir(exist_ok=True)
+        target = parent / (name + ".manifest.json" if flat else name)
+        if target.exists():
+            raise UsageError("--name %s is taken: %s exists" % (name, target), fix="another --name, or none")
+        work = parent / (".unfinished-%s-%d" % (name, os.getpid()))
+        shutil.rmtree(str(work), ignore_errors=True)
+        work.mkdir()
+        started = time.time()
+        try:
+            step = Step(work)
+            yield step
+            manifest = dict(
+                schema=MANIFEST_SCHEMA,
+                command=command,
+                config=dict(settings),
+                inputs=dict(inputs),
+                outputs=_outputs(work),
+                tool="biggan " + biggan_cli.__version__,
+                python=platform.python_version(),
+                packages=step.packages,
+                seconds=round(time.time() - started, 3),
+            )
+            if flat:
+                for path in sorted(work.iterdir()):
+                    os.replace(str(path), str(parent / path.name))
+                write_json(target, manifest)
+                step.path = parent
+            else:
+                write_json(work / "manifest.json", manifest)
+                os.rename(str(work), str(target))
+                step.path = target
+        finally:
+            shutil.rmtree(str(work), ignore_errors=True)
+
+    def free_name(self, command: str, stem: str = "") -> str:
+        """A name that no finished artefact of ``command`` has: ``stem``, ``stem-2``, … or 00000, 00001, …"""
+        for number in itertools.count():
+            name = (stem if number == 0 else "%s-%d" % (stem, number + 1)) if stem else "%05d" % number
+            parent = self.path / command
+            if not (parent / name).exists() and not (parent / (name + ".manifest.json")).exists():
+                return name
+
+
+class Step:
+    """Where a step writes; ``path`` is the final folder once the step is done."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.packages: Dict[str, str] = {}
+
+
+def create_run(outdir: Path, name: str) -> RunDir:
+    """A new run directory ``outdir/NNNNN-name`` with the next free number.
+
+    Raises:
+        UsageError: the place cannot be written.
+    """
+    try:
+        outdir.mkdir(parents=True, exist_ok=True)
+        with open(str(outdir / ".lock"), "a") as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX)
+            number = max((_number(path) for path in outdir.iterdir() if _NUMBERED.match(path.name)), default=-1) + 1
+            run = RunDir(outdir / ("%05d-%s" % (number, name)))
+            run.path.mkdir()
+        run.samples.mkdir()
+        run.checkpoints.mkdir()
+        return run
+    except OSError as error:
+        raise UsageError(
+            "--outdir %s cannot be written: %s" % (outdir, error.strerror), fix="--outdir with a place that can"
+        )
+
+
+def open_run(which: Optional[str], outdir: Path) -> RunDir:
+    """An existing run: a path, a run number, a name under ``outdir``, or None for the latest.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    runs = _runs(outdir)
+    if which is None or which == "latest":
+        if not runs:
+            raise UsageError(
+                "no run in %s" % outdir, looked_for=str(outdir / "NNNNN-…/config.json"), fix="biggan train --preset digits"
+            )
+        return RunDir(max(runs, key=_number))
+    if which.isdigit():
+        matches = [path for path in runs if _number(path) == int(which)]
+        if matches:
+            return RunDir(matches[0])
+    for path in (Path(which), outdir / which):
+        if (path / "config.json").is_file():
+            return RunDir(path)
+    known = ", ".join(path.name for path in sorted(runs, key=_number)[-5:])
+    raise UsageError(
+        "no run %s" % which,
+        looked_for=str(Path(which) / "config.json"),
+        hint="the latest runs in %s: %s" % (outdir, known) if known else "there is no run in %s" % outdir,
+    )
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of ours.
+
+    Raises:
+        StepFailed: it is missing, cut off or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StepFailed("%s is missing" % path)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise StepFailed("%s is damaged: %s" % (path, error))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name to write to; the file takes its real name, flushed to disk, when the block ends well."""
+    temporary = path.with_name(".%s.%d%s" % (path.stem, os.getpid(), path.suffix))
+    try:
+        yield temporary
+        flush_to_disk(temporary)
+        os.replace(str(temporary), str(path))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def flush_to_disk(path: Path) -> None:
+    """fsync a file that is already closed."""
+    with open(str(path), "rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(str(path), "rb") as handle:
+        for block in iter(lambda: handle.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _runs(outdir: Path) -> List[Path]:
+    if not outdir.is_dir():
+        return []
+    return [path for path in outdir.iterdir() if _NUMBERED.match(path.name) and (path / "config.json").is_file()]
+
+
+def _number(path: Path) -> int:
+    return int(_NUMBERED.match(path.name).group(1))
+
+
+def _outputs(folder: Path) -> Dict[str, Any]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in files
+    }

@@ -1,0 +1,32 @@
+"""Where a graph runs: the session of a device. The only place that knows device options."""
+
+import contextlib
+from typing import Iterator
+
+from biggan_cli.errors import NotReady
+from biggan_cli.runtime.tf import tf
+
+
+@contextlib.contextmanager
+def open_session(graph, device: str) -> Iterator:
+    """A session on ``cpu`` or ``gpu``, closed at the end of the block.
+
+    Raises:
+        NotReady: ``gpu`` is asked for and TensorFlow sees none.
+    """
+    if device == "gpu":
+        _require_gpu()
+        config = tf.ConfigProto(allow_soft_placement=True)
+        config.gpu_options.allow_growth = True
+    else:
+        config = tf.ConfigProto(device_count={"GPU": 0})
+    with tf.Session(graph=graph, config=config) as session:
+        yield session
+
+
+def _require_gpu() -> None:
+    if not tf.config.experimental.list_physical_devices("GPU"):
+        raise NotReady(
+            "--device gpu: TensorFlow %s sees no GPU" % tf.__version__,
+            fix="--device cpu, or a TensorFlow build with CUDA and a driver that fits it",
+        )

@@ -1,0 +1,40 @@
+"""The only place that imports TensorFlow: 1.15 and 2.x through the same graph-and-session interface."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from typing import Iterator, Mapping
+
+
+@contextlib.contextmanager
+def _start_up_notes_held_back() -> Iterator[None]:
+    """TensorFlow's libraries write notes about missing GPUs straight to descriptor 2; show them only on failure."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notes.seek(0)
+            with os.fdopen(os.dup(kept), "wb") as stderr:
+                shutil.copyfileobj(notes, stderr)
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with _start_up_notes_held_back():
+    import tensorflow.compat.v1 as tf
+tf.logging.set_verbosity(tf.logging.ERROR)
+tf.disable_v2_behavior()
+
+
+def assign_values(session, variables: Mapping, values: Mapping) -> None:
+    """Set ``variables[name]`` to ``values[name]`` for every name in ``values``, in one ``session.run``."""
+    chosen = [(variables[name].initializer, value) for name, value in values.items()]
+    session.run([initializer for initializer, _ in chosen], {op.inputs[1]: value for op, value in chosen})

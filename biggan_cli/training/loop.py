@@ -1,0 +1,86 @@
+"""The loop around the training graph: steps, ticks, grids, checkpoints, and a clean end."""
+
+import math
+import signal
+import time
+from typing import Callable, Optional
+
+from biggan_cli.config import TrainConfig
+from biggan_cli.errors import StepFailed
+from biggan_cli.training.monitor import Records, Ticks, status
+from biggan_cli.training.step import TrainingGraph
+
+
+def run(
+    session,
+    graph: TrainingGraph,
+    train: TrainConfig,
+    start: int,
+    records: Records,
+    save: Callable[[int], None],
+    sample: Callable[[int], None],
+    report: Callable,
+) -> Optional[int]:
+    """Steps ``start`` + 1 … ``train.steps``, with ``save(step)`` and ``sample(step)`` at their intervals.
+
+    Ctrl-C and SIGTERM end it after the step in progress, saved; a second one ends it at once.
+
+    Returns:
+        The number of the signal that ended it, or None.
+
+    Raises:
+        StepFailed: a loss or a gradient is not finite.
+    """
+    ticks = Ticks(train.batch, train.steps)
+    with _Signals() as signals:
+        for step in range(start + 1, train.steps + 1):
+            began = time.time()
+            _, metrics = session.run([graph.train_op, graph.metrics])
+            ticks.add_step(metrics, time.time() - began)
+            report("advance", what="training", done=step, total=train.steps)
+            last = step == train.steps or signals.received is not None
+            saving = last or step % train.save_every == 0
+            if saving or step % train.log_every == 0:
+                record = ticks.record(step)
+                if not all(math.isfinite(value) for value in record.values()):
+                    raise StepFailed(
+                        "a loss or gradient is not finite at step %d" % step,
+                        hint="the checkpoint before it is kept; try smaller --g-lr and --d-lr",
+                    )
+                records.write(record)
+                report(
+                    "tick",
+                    step=step,
+                    total=train.steps,
+                    status=status(record),
+                    remaining_seconds=record["remaining_seconds"],
+                )
+            began = time.time()
+            if saving:
+                save(step)
+            if last or step % train.sample_every == 0:
+                sample(step)
+            ticks.add_maintenance(time.time() - began)
+            if last:
+                return signals.received if step < train.steps else None
+    return None
+
+
+class _Signals:
+    """Turns the first SIGINT or SIGTERM into a wish to end; a second one acts as if nothing caught it."""
+
+    def __init__(self):
+        self.received: Optional[int] = None
+
+    def __enter__(self) -> "_Signals":
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, frame) -> None:
+        self.received = number
+        for other, handler in self._before.items():
+            signal.signal(other, handler)

@@ -1,0 +1,110 @@
+"""What a training run says of itself: stats.jsonl, TensorBoard, and the status line."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Mapping
+
+import numpy as np
+
+from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.runtime.tf import tf
+from biggan_cli.training.step import METRICS
+
+
+class Ticks:
+    """Collects the metrics of single steps into one record a tick.
+
+    A record holds the means over its steps, unrounded, and times in seconds: ``seconds_per_step`` counts the
+    steps alone, ``maintenance_seconds`` what went into saving and sampling since the last record.
+    """
+
+    def __init__(self, batch: int, total: int):
+        self._batch, self._total = batch, total
+        self._started = time.time()
+        self._metrics: List[np.ndarray] = []
+        self._step_seconds: List[float] = []
+        self._maintenance = 0.0
+
+    def add_step(self, metrics: np.ndarray, seconds: float) -> None:
+        self._metrics.append(metrics)
+        self._step_seconds.append(seconds)
+
+    def add_maintenance(self, seconds: float) -> None:
+        self._maintenance += seconds
+
+    def __bool__(self) -> bool:
+        return bool(self._metrics)
+
+    def record(self, step: int) -> Dict[str, Any]:
+        """The record of the steps since the last one, up to ``step``."""
+        means = np.mean(np.asarray(self._metrics, np.float64), axis=0)
+        # The median, not the mean: the first step of a process also builds its kernels.
+        seconds = float(np.median(self._step_seconds))
+        record: Dict[str, Any] = dict(step=step, steps_in_record=len(self._metrics))
+        record.update(zip(METRICS, means.tolist()))
+        record.update(
+            seconds_per_step=seconds,
+            images_per_second=self._batch / seconds,
+            maintenance_seconds=self._maintenance,
+            elapsed_seconds=time.time() - self._started,
+            remaining_seconds=(self._total - step) * seconds,
+        )
+        self._metrics, self._step_seconds, self._maintenance = [], [], 0.0
+        return record
+
+
+def status(record: Mapping[str, Any]) -> str:
+    """The losses and the speed of a record in fixed fields."""
+    return "D %6.3f  G %6.3f  real %6.2f  fake %6.2f  %.3f s/step %6.1f img/s" % (
+        record["d_loss"],
+        record["g_loss"],
+        record["real_logit"],
+        record["fake_logit"],
+        record["seconds_per_step"],
+        record["images_per_second"],
+    )
+
+
+class Records:
+    """Appends records to ``stats.jsonl`` and to TensorBoard's event file. A context manager."""
+
+    def __init__(self, run: RunDir, resumed_at: int):
+        """Drops what ``stats.jsonl`` holds beyond the step that the run resumes at."""
+        if resumed_at:
+            _truncate(run.stats, resumed_at)
+        self._stats = open(str(run.stats), "a")
+        self._events = tf.summary.FileWriter(str(run.path))
+        if resumed_at:
+            self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=resumed_at + 1)
+
+    def __enter__(self) -> "Records":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._stats.close()
+        self._events.close()
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        self._stats.write(json.dumps(record) + "\n")
+        self._stats.flush()
+        scalars = {name: record[name] for name in METRICS + ("seconds_per_step", "images_per_second")}
+        values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        self._events.add_summary(tf.Summary(value=values), global_step=record["step"])
+        self._events.flush()
+
+
+def _truncate(stats: Path, step: int) -> None:
+    """Keep the whole lines up to ``step``; a line cut off by a crash goes too."""
+    if not stats.exists():
+        return
+    kept = []
+    for line in stats.read_text().splitlines(keepends=True):
+        try:
+            if line.endswith("\n") and json.loads(line)["step"] <= step:
+                kept.append(line)
+        except (ValueError, KeyError):
+            pass
+    with whole_file(stats) as temporary:
+        temporary.write_text("".join(kept))
