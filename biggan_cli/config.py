@@ -128,14 +128,29 @@ PRESETS = {
     ),
 }
 
-_POSITIVE_INTEGERS = (
-    "base_channels z_dim shared_dim num_classes steps batch d_steps save_every sample_every log_every keep_checkpoints"
-).split()
+_POSITIVE_INTEGERS = [
+    "base_channels",
+    "z_dim",
+    "shared_dim",
+    "num_classes",
+    "steps",
+    "batch",
+    "d_steps",
+    "save_every",
+    "sample_every",
+    "log_every",
+    "keep_checkpoints",
+]
 
 
 def flag_of(field: str) -> str:
     """The flag that sets a field: ``d_steps`` → ``--d-steps``."""
     return "--res" if field == "resolution" else "--" + field.replace("_", "-")
+
+
+def defaults() -> Dict[str, Any]:
+    """Field → default value of the model and of training."""
+    return dict(asdict(ModelConfig()), **asdict(TrainConfig()))
 
 
 def resolve(preset: str, values: Mapping[str, Any]) -> RunConfig:
@@ -145,9 +160,7 @@ def resolve(preset: str, values: Mapping[str, Any]) -> RunConfig:
         UsageError: an unknown preset or field, or a value that cannot be.
     """
     if preset not in PRESETS:
-        raise UsageError(
-            "--preset %s is unknown" % preset, hint="the presets are: %s" % ", ".join(sorted(PRESETS))
-        )
+        raise UsageError(f"--preset {preset} is unknown", hint=f"the presets are: {', '.join(sorted(PRESETS))}")
     merged = dict(PRESETS[preset].values)
     merged.update(values)
     model_fields = {field.name for field in fields(ModelConfig)}
@@ -172,13 +185,13 @@ def from_json(stored: Mapping[str, Any], origin: str) -> RunRecord:
     if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
         found = stored.get("schema") if isinstance(stored, dict) else None
         raise UsageError(
-            "%s has schema %s, this biggan reads schema %d" % (origin, found, SCHEMA),
+            f"{origin} has schema {found}, this biggan reads schema {SCHEMA}",
             fix="use the version of biggan that wrote it",
         )
     values = {key: value for key, value in stored.items() if key != "schema"}
     lacking = sorted({field.name for field in fields(RunRecord)} - set(values))
     if lacking:
-        raise UsageError("%s lacks the key %s" % (origin, ", ".join(lacking)))
+        raise UsageError(f"{origin} lacks the key {', '.join(lacking)}")
     values["config"] = RunConfig(
         values["config"].get("preset"),
         _build(ModelConfig, values["config"].get("model", {}), origin),
@@ -198,7 +211,7 @@ def resume_with(config: RunConfig, values: Mapping[str, Any], preset: Optional[s
     """
     if preset is not None and preset != config.preset:
         raise UsageError(
-            "--preset %s conflicts with the run's own preset %s" % (preset, config.preset),
+            f"--preset {preset} conflicts with the run's own preset {config.preset}",
             needed_by="biggan train --resume " + run,
             fix="leave --preset out",
         )
@@ -206,13 +219,11 @@ def resume_with(config: RunConfig, values: Mapping[str, Any], preset: Optional[s
     for field, value in values.items():
         if value != own[field] and field not in FREE_ON_RESUME:
             raise UsageError(
-                "%s %s conflicts with the run's own %s" % (flag_of(field), value, own[field]),
+                f"{flag_of(field)} {value} conflicts with the run's own {own[field]}",
                 needed_by="biggan train --resume " + run,
-                fix="leave %s out, or start a new run without --resume" % flag_of(field),
+                fix=f"leave {flag_of(field)} out, or start a new run without --resume",
             )
-    config = replace(
-        config, train=replace(config.train, **{k: v for k, v in values.items() if k in FREE_ON_RESUME})
-    )
+    config = replace(config, train=replace(config.train, **{k: v for k, v in values.items() if k in FREE_ON_RESUME}))
     validate(config)
     return config
 
@@ -225,17 +236,17 @@ def validate(config: RunConfig) -> None:
     _choice(values, "resample", RESAMPLE)
     for field in _POSITIVE_INTEGERS:
         if values[field] < 1:
-            raise UsageError("%s %s is not a positive whole number" % (flag_of(field), values[field]))
+            raise UsageError(f"{flag_of(field)} {values[field]} is not a positive whole number")
     for field in ("g_lr", "d_lr"):
         if not 0.0 < values[field] < math.inf:
-            raise UsageError("%s %s is not a positive number" % (flag_of(field), values[field]))
+            raise UsageError(f"{flag_of(field)} {values[field]} is not a positive number")
     for field in ("beta1", "beta2", "ema_decay"):
         if not 0.0 <= values[field] < 1.0:
-            raise UsageError("%s %s is outside [0, 1)" % (flag_of(field), values[field]))
+            raise UsageError(f"{flag_of(field)} {values[field]} is outside [0, 1)")
     if not 0.0 <= values["orthogonal"] < math.inf:
-        raise UsageError("--orthogonal %s is negative or not a number" % values["orthogonal"])
+        raise UsageError(f"--orthogonal {values['orthogonal']} is negative or not a number")
     if not 0 <= values["seed"] <= MAX_SEED:
-        raise UsageError("--seed %s is outside 0…%d" % (values["seed"], MAX_SEED))
+        raise UsageError(f"--seed {values['seed']} is outside 0…{MAX_SEED}")
     validate_truncation(values["truncation"])
     _validate_widths(config.model)
 
@@ -244,14 +255,14 @@ def validate_truncation(truncation: Optional[float]) -> None:
     """``None`` is no truncation; otherwise a threshold in standard deviations, above 0."""
     if truncation is not None and not 0.0 < truncation < math.inf:
         raise UsageError(
-            "--truncation %s is not a positive number of standard deviations" % truncation,
+            f"--truncation {truncation} is not a positive number of standard deviations",
             fix="--truncation none switches it off",
         )
 
 
 def truncation_text(truncation: Optional[float]) -> str:
     """How a truncation is written: ``2``, ``0.5`` or ``none``."""
-    return "none" if truncation is None else "%g" % truncation
+    return "none" if truncation is None else f"{truncation:g}"
 
 
 def _validate_widths(model: ModelConfig) -> None:
@@ -259,30 +270,30 @@ def _validate_widths(model: ModelConfig) -> None:
     if narrowest * model.base_channels < 8:
         least = 8 // narrowest
         raise UsageError(
-            "--base-channels %d is too narrow at %d px: the attention uses an eighth of the channels"
-            % (model.base_channels, model.resolution),
-            fix="--base-channels %d or more" % least,
+            f"--base-channels {model.base_channels} is too narrow at {model.resolution} px: "
+            "the attention uses an eighth of the channels",
+            fix=f"--base-channels {least} or more",
         )
     if model.z_dim < 6:
         raise UsageError(
-            "--z-dim %d cannot be split over the blocks of the generator" % model.z_dim, fix="--z-dim 6 or more"
+            f"--z-dim {model.z_dim} cannot be split over the blocks of the generator", fix="--z-dim 6 or more"
         )
 
 
 def _choice(values, field, choices) -> None:
     if values[field] not in choices:
-        raise UsageError(
-            "%s %s is not one of %s" % (flag_of(field), values[field], ", ".join(str(choice) for choice in choices))
-        )
+        shown = ", ".join(str(choice) for choice in choices)
+        flag = flag_of(field)
+        raise UsageError(f"{flag} {values[field]} is not one of {shown}", fix=f"{flag} {choices[0]}")
 
 
 def _build(cls, values: Mapping[str, Any], origin: str):
     unknown = sorted(set(values) - {field.name for field in fields(cls)})
     if unknown:
-        raise UsageError("%s has the unknown key %s" % (origin, ", ".join(unknown)))
+        raise UsageError(f"{origin} has the unknown key {', '.join(unknown)}")
     for field in fields(cls):
         if field.name in values and not _has_type(values[field.name], field.type):
-            raise UsageError("%s: %s cannot be %r" % (origin, field.name, values[field.name]))
+            raise UsageError(f"{origin}: {field.name} cannot be {values[field.name]!r}")
     return cls(**values)
 
 

@@ -26,7 +26,7 @@ class BigganError(Exception):
         needed_by: Optional[str] = None,
         log: Optional[str] = None,
         fix: Optional[str] = None,
-        hint: Optional[str] = None
+        hint: Optional[str] = None,
     ):
         super().__init__(message)
         self.message = message

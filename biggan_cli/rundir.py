@@ -47,10 +47,10 @@ class RunDir:
         return str(self.path)
 
     def sample_grid(self, step: int) -> Path:
-        return self.samples / ("step_%06d.png" % step)
+        return self.samples / f"step_{step:06d}.png"
 
     def checkpoint_prefix(self, step: int) -> Path:
-        return self.checkpoints / ("model-%06d" % step)
+        return self.checkpoints / f"model-{step:06d}"
 
     def read_config(self) -> Dict[str, Any]:
         """The stored configuration as plain values."""
@@ -72,16 +72,22 @@ class RunDir:
                 holder.seek(0)
                 owner = holder.read().strip() or "another process"
                 raise StepFailed(
-                    "%s is in use by %s" % (self, owner), fix="wait until it ends, or stop it, then try again"
-                )
+                    f"{self} is in use by {owner}", fix="wait until it ends, or stop it, then try again"
+                ) from error
             holder.truncate(0)
-            holder.write("process %d on %s" % (os.getpid(), socket.gethostname()))
+            holder.write(f"process {os.getpid()} on {socket.gethostname()}")
             holder.flush()
             yield
 
     @contextlib.contextmanager
     def step(
-        self, command: str, name: str, settings: Mapping[str, Any], inputs: Mapping[str, str], flat: bool = False
+        self,
+        command: str,
+        name: str,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        packages: Mapping[str, str],
+        flat: bool = False,
     ) -> Iterator["Step"]:
         """The artefacts of a command, which appear whole, with a manifest, or not at all.
 
@@ -92,6 +98,7 @@ class RunDir:
         Args:
             settings: what the command was asked for.
             inputs: relative path → sha256 of what it read.
+            packages: name → version of what computed it.
 
         Raises:
             UsageError: the name is taken.
@@ -100,8 +107,8 @@ class RunDir:
         parent.mkdir(exist_ok=True)
         target = parent / (name + ".manifest.json" if flat else name)
         if target.exists():
-            raise UsageError("--name %s is taken: %s exists" % (name, target), fix="another --name, or none")
-        work = parent / (".unfinished-%s-%d" % (name, os.getpid()))
+            raise UsageError(f"--name {name} is taken: {target} exists", fix="another --name, or none")
+        work = parent / f".unfinished-{name}-{os.getpid()}"
         shutil.rmtree(str(work), ignore_errors=True)
         work.mkdir()
         started = time.time()
@@ -116,7 +123,7 @@ class RunDir:
                 outputs=_outputs(work),
                 tool="biggan " + biggan_cli.__version__,
                 python=platform.python_version(),
-                packages=step.packages,
+                packages=dict(packages),
                 seconds=round(time.time() - started, 3),
             )
             if flat:
@@ -134,7 +141,7 @@ class RunDir:
     def free_name(self, command: str, stem: str = "") -> str:
         """A name that no finished artefact of ``command`` has: ``stem``, ``stem-2``, … or 00000, 00001, …"""
         for number in itertools.count():
-            name = (stem if number == 0 else "%s-%d" % (stem, number + 1)) if stem else "%05d" % number
+            name = (stem if number == 0 else f"{stem}-{number + 1}") if stem else f"{number:05d}"
             parent = self.path / command
             if not (parent / name).exists() and not (parent / (name + ".manifest.json")).exists():
                 return name
@@ -145,7 +152,6 @@ class Step:
 
     def __init__(self, path: Path):
         self.path = path
-        self.packages: Dict[str, str] = {}
 
 
 def create_run(outdir: Path, name: str) -> RunDir:
@@ -159,15 +165,15 @@ def create_run(outdir: Path, name: str) -> RunDir:
         with open(str(outdir / ".lock"), "a") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)
             number = max((_number(path) for path in outdir.iterdir() if _NUMBERED.match(path.name)), default=-1) + 1
-            run = RunDir(outdir / ("%05d-%s" % (number, name)))
+            run = RunDir(outdir / f"{number:05d}-{name}")
             run.path.mkdir()
         run.samples.mkdir()
         run.checkpoints.mkdir()
         return run
     except OSError as error:
         raise UsageError(
-            "--outdir %s cannot be written: %s" % (outdir, error.strerror), fix="--outdir with a place that can"
-        )
+            f"--outdir {outdir} cannot be written: {error.strerror}", fix="--outdir with a place that can"
+        ) from error
 
 
 def open_run(which: Optional[str], outdir: Path) -> RunDir:
@@ -180,7 +186,9 @@ def open_run(which: Optional[str], outdir: Path) -> RunDir:
     if which is None or which == "latest":
         if not runs:
             raise UsageError(
-                "no run in %s" % outdir, looked_for=str(outdir / "NNNNN-…/config.json"), fix="biggan train --preset digits"
+                f"no run in {outdir}",
+                looked_for=str(outdir / "NNNNN-…/config.json"),
+                fix="biggan train --preset digits",
             )
         return RunDir(max(runs, key=_number))
     if which.isdigit():
@@ -192,9 +200,9 @@ def open_run(which: Optional[str], outdir: Path) -> RunDir:
             return RunDir(path)
     known = ", ".join(path.name for path in sorted(runs, key=_number)[-5:])
     raise UsageError(
-        "no run %s" % which,
+        f"no run {which}",
         looked_for=str(Path(which) / "config.json"),
-        hint="the latest runs in %s: %s" % (outdir, known) if known else "there is no run in %s" % outdir,
+        hint=f"the latest runs in {outdir}: {known}" if known else f"there is no run in {outdir}",
     )
 
 
@@ -207,9 +215,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise StepFailed("%s is missing" % path)
+        raise StepFailed(f"{path} is missing") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise StepFailed("%s is damaged: %s" % (path, error))
+        raise StepFailed(f"{path} is damaged: {error}") from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -221,7 +229,7 @@ def write_json(path: Path, value: Any) -> None:
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary name to write to; the file takes its real name, flushed to disk, when the block ends well."""
-    temporary = path.with_name(".%s.%d%s" % (path.stem, os.getpid(), path.suffix))
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
         flush_to_disk(temporary)
@@ -258,6 +266,4 @@ def _number(path: Path) -> int:
 
 def _outputs(folder: Path) -> Dict[str, Any]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        str(path.relative_to(folder)): dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in files
-    }
+    return {str(path.relative_to(folder)): dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in files}

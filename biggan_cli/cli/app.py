@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import platform
-import sys
 import traceback
 from typing import Iterator, Optional
 
@@ -14,8 +13,7 @@ from typing_extensions import Annotated
 import biggan_cli
 from biggan_cli.cli import console, interpolate, sample, train
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError
-
-_TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "nvidia-tensorflow")
+from biggan_cli.runtime.versions import tensorflow_version
 
 
 @contextlib.contextmanager
@@ -32,14 +30,14 @@ def _errors_to_exit_codes() -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise
-        _stop(StepFailed("%s: %s" % (error.filename or "file", (error.strerror or str(error)).lower())))
+        _stop(StepFailed(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}"))
     except Exception as error:
         if hasattr(error, "format_message"):  # the parser's own kind, whichever library it comes from
             _stop(_usage_error(error))
         traceback.print_exc()
         _stop(
             BigganError(
-                "a bug in biggan %s: %s" % (biggan_cli.__version__, type(error).__name__),
+                f"a bug in biggan {biggan_cli.__version__}: {type(error).__name__}",
                 hint="please report it with the lines above and the command",
             )
         )
@@ -51,7 +49,7 @@ def _usage_error(error: Exception) -> UsageError:
     context = getattr(error, "ctx", None)
     return UsageError(
         message[:1].lower() + message[1:],
-        fix="%s --help" % context.command_path if context else None,
+        fix=f"{context.command_path} --help" if context else None,
     )
 
 
@@ -87,22 +85,10 @@ app.command("interpolate")(interpolate.interpolate)
 def _show_version(wanted: bool) -> None:
     if not wanted:
         return
-    print("biggan %s" % biggan_cli.__version__)
-    print("Python %s" % platform.python_version())
-    print("TensorFlow %s" % (_tensorflow_version() or "not installed"))
+    print(f"biggan {biggan_cli.__version__}")
+    print(f"Python {platform.python_version()}")
+    print("TensorFlow %s" % (tensorflow_version() or "not installed"))
     raise typer.Exit()
-
-
-def _tensorflow_version() -> Optional[str]:
-    """From the package's metadata: importing TensorFlow takes seconds."""
-    if sys.version_info >= (3, 8):
-        from importlib import metadata
-    else:
-        import importlib_metadata as metadata
-    for package in _TENSORFLOW_PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            return metadata.version(package)
-    return None
 
 
 @app.callback()

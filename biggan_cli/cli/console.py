@@ -18,7 +18,7 @@ def error(problem: BigganError) -> None:
     stderr = _stderr()
     stderr.print(Text.assemble(("error: ", "bold red"), problem.message), soft_wrap=True, highlight=False)
     for label, text in problem.details:
-        stderr.print(Text.assemble(("  %s: " % label, "bold"), text), soft_wrap=True, highlight=False)
+        stderr.print(Text.assemble((f"  {label}: ", "bold"), text), soft_wrap=True, highlight=False)
 
 
 def result(values: Mapping[str, Any], as_json: bool) -> None:
@@ -28,7 +28,7 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
         return
     width = max(len(name) for name in values)
     for name, value in values.items():
-        print("%s  %s" % (name.ljust(width), value))
+        print(f"{name.ljust(width)}  {value}")
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ class _Plain:
         text = plain_text(event, **fields)
         self._ticks = self._ticks or event == "tick"
         if event == "advance" and not self._ticks and time.time() - self._shown > PIPE_SECONDS:
-            text = "%s %d/%d" % (fields["what"], fields["done"], fields["total"])
+            text = f"{fields['what']} {fields['done']}/{fields['total']}"
             self._shown = time.time()
         if text:
             print(text, file=sys.stderr, flush=True)

@@ -1,7 +1,6 @@
 """``biggan interpolate``."""
 
 from pathlib import Path
-from typing import Optional
 
 import typer
 from typing_extensions import Annotated
@@ -33,9 +32,9 @@ def interpolate(
     Example: biggan interpolate --from three --to eight
     """
     if frames < 2:
-        raise UsageError("--frames %d: a morph has 2 or more" % frames)
+        raise UsageError(f"--frames {frames}: a morph has 2 or more")
     if not 0 < fps <= 50:
-        raise UsageError("--fps %g is outside what a GIF can show" % fps, fix="--fps above 0 up to 50")
+        raise UsageError(f"--fps {fps:g} is outside what a GIF can show", fix="--fps above 0 up to 50")
     settings = InterpolateConfig(
         draw=options.draw_config(checkpoint, weights, truncation, device, batch),
         start=start,

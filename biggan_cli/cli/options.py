@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.config import DEVICES, MAX_SEED, WEIGHTS, DrawConfig, flag_of, validate_truncation
+from biggan_cli.config import DEVICES, MAX_SEED, WEIGHTS, DrawConfig, validate_truncation
 from biggan_cli.errors import UsageError
 
 RunArgument = Annotated[
@@ -28,7 +28,7 @@ TruncationOption = Annotated[
     typer.Option(
         "--truncation",
         metavar="T",
-        help="Redraw values of z beyond T standard deviations; none: off. (TensorFlow Hub multiplies z instead.)",
+        help="Redraw z beyond T standard deviations; none: off. (TensorFlow Hub multiplies z instead.)",
         show_default="the run's",
     ),
 ]
@@ -46,11 +46,11 @@ def draw_config(
     """The options of a command that draws, checked."""
     for flag, value, choices in (("--weights", weights, WEIGHTS), ("--device", device, DEVICES)):
         if value not in choices:
-            raise UsageError("%s %s is not one of %s" % (flag, value, ", ".join(choices)))
+            raise UsageError(f"{flag} {value} is not one of {', '.join(choices)}")
     if batch < 1:
-        raise UsageError("--batch %d is not a positive whole number" % batch)
+        raise UsageError(f"--batch {batch} is not a positive whole number")
     if checkpoint not in (None, "latest") and not checkpoint.isdigit():
-        raise UsageError("--checkpoint %s is not a step" % checkpoint, fix="--checkpoint latest, or a number")
+        raise UsageError(f"--checkpoint {checkpoint} is not a step", fix="--checkpoint latest, or a number")
     return DrawConfig(
         checkpoint=checkpoint,
         weights=weights,
@@ -67,7 +67,7 @@ def parse_truncation(text: str) -> Optional[float]:
     try:
         value = float(text)
     except ValueError:
-        raise UsageError("--truncation %s is not a number" % text, fix="--truncation 2, or --truncation none")
+        raise UsageError(f"--truncation {text} is not a number", fix="--truncation 2, or --truncation none") from None
     validate_truncation(value)
     return value
 
@@ -78,14 +78,14 @@ def parse_seeds(text: str) -> Tuple[int, ...]:
     for part in text.split(","):
         match = re.match(r"^\s*(\d+)(?:\s*-\s*(\d+))?\s*$", part)
         if not match:
-            raise UsageError("--seeds %s: %s is not a seed or a range" % (text, part or "nothing"), fix="--seeds 0-63")
+            raise UsageError(f"--seeds {text}: {part or 'nothing'} is not a seed or a range", fix="--seeds 0-63")
         low = int(match.group(1))
         high = int(match.group(2) or low)
         if high < low or high > MAX_SEED:
-            raise UsageError("--seeds %s: %s is not a range from 0 to %d" % (text, part.strip(), MAX_SEED))
+            raise UsageError(f"--seeds {text}: {part.strip()} is not a range from 0 to {MAX_SEED}")
         seeds.extend(range(low, high + 1))
     if len(set(seeds)) < len(seeds):
-        raise UsageError("--seeds %s names a seed twice" % text)
+        raise UsageError(f"--seeds {text} names a seed twice")
     return tuple(seeds)
 
 
@@ -95,7 +95,7 @@ def parse_classes(text: str) -> Tuple[Tuple[str, Optional[int]], ...]:
     for part in text.split(","):
         name, colon, count = part.partition(":")
         if colon and not (count.strip().isdigit() and int(count) > 0):
-            raise UsageError("--classes %s: %s is not a positive count" % (text, count or "nothing"))
+            raise UsageError(f"--classes {text}: {count or 'nothing'} is not a positive count")
         classes.append((name.strip(), int(count) if colon else None))
     return tuple(classes)
 
@@ -103,7 +103,7 @@ def parse_classes(text: str) -> Tuple[Tuple[str, Optional[int]], ...]:
 def check_name(name: Optional[str]) -> Optional[str]:
     """A name that is one harmless path component."""
     if name is not None and not re.match(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", name):
-        raise UsageError("--name %s is not a plain file name" % name, fix="letters, digits, dots, dashes")
+        raise UsageError(f"--name {name} is not a plain file name", fix="letters, digits, dots, dashes")
     return name
 
 

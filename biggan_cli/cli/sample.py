@@ -41,7 +41,7 @@ def sample(
     Example: biggan sample --classes three,eight:16
     """
     if num is not None and num < 1:
-        raise UsageError("--num %d is not a positive whole number" % num)
+        raise UsageError(f"--num {num} is not a positive whole number")
     settings = SampleConfig(
         draw=options.draw_config(checkpoint, weights, truncation, device, batch),
         classes=options.parse_classes(classes) if classes is not None else (),

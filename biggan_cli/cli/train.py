@@ -10,67 +10,72 @@ from typing_extensions import Annotated
 from biggan_cli import config as configs
 from biggan_cli.cli import console, options
 from biggan_cli.config import PRESETS
-from biggan_cli.errors import UsageError
 
-_RECIPE = "Recipe (defaults: the preset's)"
+_RECIPE = "Recipe"
 _RECORDS = "Records"
 
 
-def _option(flag: str, help: str, panel: Optional[str] = None, metavar: Optional[str] = None):
-    return typer.Option(flag, help=help, rich_help_panel=panel, metavar=metavar, show_default=False)
+def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional[str] = None):
+    """The option of a configuration field; the help names its default and where a preset differs."""
+    default = configs.defaults()[field]
+    shown = [str(default)] if default is not None else []
+    shown += [f"{name}: {preset.values[field]}" for name, preset in PRESETS.items() if field in preset.values]
+    text += f" ({'; '.join(shown)})"
+    return typer.Option(configs.flag_of(field), help=text, rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+def _presets() -> str:
+    return f"Named settings: {'; '.join((f'{name}, {preset.source}' for name, preset in PRESETS.items()))}."
 
 
 def train(
     data: Annotated[
-        Optional[str], _option("--data", "digits, or cifar10:DIR; also from BIGGAN_DATA.", metavar="SPEC")
+        Optional[str], _field("data", "digits, or cifar10:DIR; also from BIGGAN_DATA.", metavar="SPEC")
     ] = None,
-    res: Annotated[Optional[int], _option("--res", "Width and height of the pictures.", metavar="32|64|128")] = None,
-    device: Annotated[Optional[str], _option("--device", "Where to compute.", metavar="cpu|gpu")] = None,
+    res: Annotated[
+        Optional[int], _field("resolution", "Width and height of the pictures.", metavar="32|64|128")
+    ] = None,
+    device: Annotated[Optional[str], _field("device", "Where to compute.", metavar="cpu|gpu")] = None,
     preset: Annotated[
-        Optional[str], _option("--preset", "seed (the default) or digits.", metavar="NAME")
+        Optional[str], typer.Option("--preset", metavar="NAME", help=_presets(), show_default="seed")
     ] = None,
-    steps: Annotated[Optional[int], _option("--steps", "Generator updates in all.")] = None,
+    steps: Annotated[Optional[int], _field("steps", "Generator updates in all.")] = None,
     resume: Annotated[
-        Optional[str], _option("--resume", "Carry on with this run: directory, number, or latest.", metavar="RUN")
+        Optional[str],
+        typer.Option(
+            "--resume", metavar="RUN", help="Carry on with this run: directory, number, or latest.", show_default=False
+        ),
     ] = None,
-    seed: Annotated[Optional[int], _option("--seed", "Of the start values, the data order and the latents.")] = None,
+    seed: Annotated[Optional[int], _field("seed", "Of the start values, the data order and the latents.")] = None,
     outdir: options.OutdirOption = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     as_json: options.JsonOption = False,
-    batch: Annotated[Optional[int], _option("--batch", "Pictures in each update.", _RECIPE)] = None,
-    d_steps: Annotated[
-        Optional[int], _option("--d-steps", "Discriminator updates in each step.", _RECIPE)
-    ] = None,
-    g_lr: Annotated[Optional[float], _option("--g-lr", "Learning rate of the generator.", _RECIPE)] = None,
-    d_lr: Annotated[Optional[float], _option("--d-lr", "Learning rate of the discriminator.", _RECIPE)] = None,
-    beta1: Annotated[Optional[float], _option("--beta1", "Adam's decay of the gradient.", _RECIPE)] = None,
-    beta2: Annotated[Optional[float], _option("--beta2", "Adam's decay of its square.", _RECIPE)] = None,
+    batch: Annotated[Optional[int], _field("batch", "Pictures in each update.", _RECIPE)] = None,
+    d_steps: Annotated[Optional[int], _field("d_steps", "Discriminator updates in each step.", _RECIPE)] = None,
+    g_lr: Annotated[Optional[float], _field("g_lr", "Learning rate of the generator.", _RECIPE)] = None,
+    d_lr: Annotated[Optional[float], _field("d_lr", "Learning rate of the discriminator.", _RECIPE)] = None,
+    beta1: Annotated[Optional[float], _field("beta1", "Adam's decay of the gradient.", _RECIPE)] = None,
+    beta2: Annotated[Optional[float], _field("beta2", "Adam's decay of its square.", _RECIPE)] = None,
     orthogonal: Annotated[
-        Optional[float], _option("--orthogonal", "Strength of the orthogonal regularisation.", _RECIPE)
+        Optional[float], _field("orthogonal", "Strength of the orthogonal regularisation.", _RECIPE)
     ] = None,
     truncation: Annotated[
-        Optional[str], _option("--truncation", "Redraw z beyond T standard deviations; none: off.", _RECIPE, "T")
+        Optional[str], _field("truncation", "Redraw z beyond T standard deviations; none: off.", _RECIPE, "T")
     ] = None,
-    ema_decay: Annotated[
-        Optional[float], _option("--ema-decay", "Decay of the averaged generator.", _RECIPE)
-    ] = None,
-    base_channels: Annotated[
-        Optional[int], _option("--base-channels", "Width of both networks.", _RECIPE)
-    ] = None,
-    z_dim: Annotated[Optional[int], _option("--z-dim", "Size of the latent.", _RECIPE)] = None,
-    shared_dim: Annotated[Optional[int], _option("--shared-dim", "Size of the class embedding.", _RECIPE)] = None,
+    ema_decay: Annotated[Optional[float], _field("ema_decay", "Decay of the averaged generator.", _RECIPE)] = None,
+    base_channels: Annotated[Optional[int], _field("base_channels", "Width of both networks.", _RECIPE)] = None,
+    z_dim: Annotated[Optional[int], _field("z_dim", "Size of the latent.", _RECIPE)] = None,
+    shared_dim: Annotated[Optional[int], _field("shared_dim", "Size of the class embedding.", _RECIPE)] = None,
     resample: Annotated[
         Optional[str],
-        _option("--resample", "Resampling inside the convolutions, or apart: the same numbers.", _RECIPE, "fused|plain"),
+        _field("resample", "Resampling inside the convolutions, or apart: the same numbers.", _RECIPE, "fused|plain"),
     ] = None,
-    save_every: Annotated[Optional[int], _option("--save-every", "Steps between checkpoints.", _RECORDS)] = None,
+    save_every: Annotated[Optional[int], _field("save_every", "Steps between checkpoints.", _RECORDS)] = None,
     keep_checkpoints: Annotated[
-        Optional[int], _option("--keep-checkpoints", "How many of the last ones stay.", _RECORDS)
+        Optional[int], _field("keep_checkpoints", "How many of the last ones stay.", _RECORDS)
     ] = None,
-    sample_every: Annotated[
-        Optional[int], _option("--sample-every", "Steps between grids of samples.", _RECORDS)
-    ] = None,
-    log_every: Annotated[Optional[int], _option("--log-every", "Steps in each record.", _RECORDS)] = None,
+    sample_every: Annotated[Optional[int], _field("sample_every", "Steps between grids of samples.", _RECORDS)] = None,
+    log_every: Annotated[Optional[int], _field("log_every", "Steps in each record.", _RECORDS)] = None,
 ) -> None:
     """Train a BigGAN, or carry on with a run.
 

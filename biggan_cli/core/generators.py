@@ -35,17 +35,15 @@ def read_record(run: RunDir) -> RunRecord:
 
 
 @contextlib.contextmanager
-def open_generator(
-    run: RunDir, settings: DrawConfig, report: Report
-) -> Iterator[RunGenerator]:
+def open_generator(run: RunDir, settings: DrawConfig, report: Report) -> Iterator[RunGenerator]:
     """The generator of a checkpoint with the asked weights and the standing statistics for the truncation."""
     checkpoint = checkpoints.find(run, settings.checkpoint)
     record = configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
     truncation = settings.truncation_for(record.config.train.truncation)
     report(
         "line",
-        text="%s weights of step %d, standing statistics, truncation %s"
-        % (settings.weights, checkpoint.step, configs.truncation_text(truncation)),
+        text=f"{settings.weights} weights of step {checkpoint.step}, standing statistics, "
+        f"truncation {configs.truncation_text(truncation)}",
     )
     model = record.config.model
     values = checkpoints.generator_values(checkpoints.read(checkpoint), settings.weights)
@@ -65,14 +63,14 @@ def _set_standing_moments(
 ) -> None:
     """Take the statistics kept beside the checkpoint, or measure and keep them."""
     kept = checkpoint.prefix.with_name(
-        "%s.standing-%s-%s.npz" % (checkpoint.prefix.name, weights, configs.truncation_text(truncation))
+        f"{checkpoint.prefix.name}.standing-{weights}-{configs.truncation_text(truncation)}.npz"
     )
     names = list(batch_norms(record.config.model))
     moments = _read_moments(kept, names)
     if moments is not None:
         sampler.set_moments(moments)
         return
-    report("line", text="measuring the standing statistics over %d latents" % STANDING_IMAGES)
+    report("line", text=f"measuring the standing statistics over {STANDING_IMAGES} latents")
     moments = sampler.standing_moments(truncation)
     arrays = {}
     for name, (mean, variance) in moments.items():
@@ -81,7 +79,7 @@ def _set_standing_moments(
         with whole_file(kept) as temporary:
             np.savez(str(temporary), **arrays)
     except OSError as error:
-        report("warning", text="the standing statistics are not kept: %s: %s" % (kept, error.strerror))
+        report("warning", text=f"the standing statistics are not kept: {kept}: {error.strerror}")
 
 
 def _read_moments(path, names) -> Optional[Moments]:

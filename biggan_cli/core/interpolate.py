@@ -13,6 +13,7 @@ from biggan_cli.data import images
 from biggan_cli.data.classes import class_index
 from biggan_cli.model.latents import z_of_seeds
 from biggan_cli.rundir import RunDir
+from biggan_cli.runtime.versions import packages
 
 
 class InterpolateResult(NamedTuple):
@@ -36,9 +37,9 @@ def interpolate(run: RunDir, settings: InterpolateConfig, report: Report) -> Int
     with open_generator(run, settings.draw, report) as opened:
         z = z_of_seeds(settings.seeds, record.config.model.z_dim, opened.truncation)
         first, last = opened.sampler.embedding(np.asarray(ends))
-        name = settings.name or run.free_name("interpolate", "%s-to-%s" % tuple(names))
+        name = settings.name or run.free_name("interpolate", "{}-to-{}".format(*tuple(names)))
         described = dict(configs.asdict(settings), truncation=opened.truncation)
-        with run.step("interpolate", name, described, opened.inputs(), flat=True) as step:
+        with run.step("interpolate", name, described, opened.inputs(), packages(), flat=True) as step:
             frames = []
             for place in np.linspace(0.0, 1.0, settings.frames, dtype=np.float32):
                 embedding = np.tile((1 - place) * first + place * last, (len(z), 1))

@@ -26,19 +26,15 @@ def plain_text(event: str, **fields) -> str:
     """The event as plain text; empty where only a live display has use for it."""
     if event == "table":
         width = max(len(left) for left, _ in fields["rows"])
-        lines = ["  %s  %s" % (left.ljust(width), right) for left, right in fields["rows"]]
-        return "\n".join([fields["title"]] + lines)
+        lines = [f"  {left.ljust(width)}  {right}" for left, right in fields["rows"]]
+        return "\n".join([fields["title"], *lines])
     if event == "line":
         return fields["text"]
     if event == "warning":
         return "warning: " + fields["text"]
     if event == "tick":
-        return "step %d/%d  %s  ETA %s" % (
-            fields["step"],
-            fields["total"],
-            fields["status"],
-            duration(fields["remaining_seconds"]),
-        )
+        remaining = duration(fields["remaining_seconds"])
+        return f"step {fields['step']}/{fields['total']}  {fields['status']}  ETA {remaining}"
     return ""
 
 
@@ -58,6 +54,6 @@ def logged(report: Report, log: Path) -> Report:
 
 def duration(seconds: float) -> str:
     """1:02:03, or 2:03 under an hour."""
-    minutes, rest = divmod(int(round(seconds)), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return "%d:%02d:%02d" % (hours, minutes, rest) if hours else "%d:%02d" % (minutes, rest)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

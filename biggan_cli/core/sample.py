@@ -14,6 +14,7 @@ from biggan_cli.data.classes import class_index
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.rundir import RunDir, write_json
+from biggan_cli.runtime.versions import packages
 
 DEFAULT_NUM = 64
 GRID_COLUMNS = 10
@@ -48,13 +49,13 @@ def sample(run: RunDir, settings: SampleConfig, report: Report) -> SampleResult:
     latents = _latents(settings, record, truncation)
     with open_generator(run, settings.draw, report) as opened:
         name = settings.name or run.free_name("sample")
-        with run.step("sample", name, _described(settings, opened.truncation), opened.inputs()) as step:
+        with run.step("sample", name, _described(settings, opened.truncation), opened.inputs(), packages()) as step:
             floats: List[np.ndarray] = []
             grid = _Grid(record.class_names)
             done = 0
             for batch in opened.sampler.images(latents.z, latents.y):
                 for picture in images.to_uint8(batch):
-                    images.write_png(step.path / ("%06d.png" % latents.names[done]), picture)
+                    images.write_png(step.path / f"{latents.names[done]:06d}.png", picture)
                     grid.add(picture, latents.y[done])
                     done += 1
                 if settings.npz:
@@ -80,7 +81,7 @@ def _latents(settings: SampleConfig, record: RunRecord, truncation) -> Latents:
         seeds = seeds or range(settings.num or DEFAULT_NUM)
         if settings.num not in (None, len(seeds)):
             raise UsageError(
-                "--num %d does not fit the %d seeds of --seeds" % (settings.num, len(seeds)), fix="leave --num out"
+                f"--num {settings.num} does not fit the {len(seeds)} seeds of --seeds", fix="leave --num out"
             )
         y = classes_of_seeds(seeds, model.num_classes)
     return Latents(list(seeds), z_of_seeds(seeds, model.z_dim, truncation), y)
@@ -94,15 +95,15 @@ def _asked_classes(settings: SampleConfig, record: RunRecord) -> np.ndarray:
     open_places = [place for place, count in enumerate(counts) if count is None]
     total = len(settings.seeds) if settings.seeds else settings.num
     if settings.seeds and settings.num not in (None, total):
-        raise UsageError("--num %d does not fit the %d seeds of --seeds" % (settings.num, total))
+        raise UsageError(f"--num {settings.num} does not fit the {total} seeds of --seeds")
     if total is None:
         total = max(DEFAULT_NUM, fixed + len(open_places)) if open_places else fixed
     rest = total - fixed
     if rest < len(open_places) or (rest and not open_places):
         raise UsageError(
-            "--classes asks for %d pictures and %d classes without a count, but %s is %d"
-            % (fixed, len(open_places), "the number of --seeds" if settings.seeds else "--num", total),
-            fix="--num %d" % (fixed + len(open_places)),
+            f"--classes asks for {fixed} pictures and {len(open_places)} classes without a count, "
+            f"but {'the number of --seeds' if settings.seeds else '--num'} is {total}",
+            fix=f"--num {fixed + len(open_places)}",
         )
     for order, place in enumerate(open_places):
         counts[place] = rest // len(open_places) + (order < rest % len(open_places))
@@ -114,26 +115,24 @@ def _read_latents(settings: SampleConfig, record: RunRecord) -> Latents:
     if settings.classes or settings.seeds or settings.num is not None:
         raise UsageError("--latents brings its own z and y", fix="leave --classes, --seeds and --num out")
     if not path.is_file():
-        raise UsageError("--latents %s is not a file" % path)
+        raise UsageError(f"--latents {path} is not a file")
     try:
         with np.load(str(path), allow_pickle=False) as archive:
             z, y = archive["z"], archive["y"]
     except KeyError as error:
-        raise UsageError("--latents %s: %s" % (path, str(error).strip("'\"")), fix="an .npz with z and y")
+        raise UsageError(f"--latents {path}: {error.args[0]}", fix="an .npz with z and y") from error
     except Exception as error:  # NumPy meets a damaged archive with whatever its parser trips over
-        raise StepFailed("--latents %s is cut off or not an .npz: %s" % (path, error), fix="an .npz with z and y")
+        raise StepFailed(f"--latents {path} is cut off or not an .npz: {error}", fix="an .npz with z and y") from error
     if z.ndim != 2 or z.shape[1] != model.z_dim or not len(z) or not np.issubdtype(z.dtype, np.floating):
-        raise UsageError(
-            "--latents %s: z is %s %s, the model takes float (N, %d)" % (path, z.dtype, z.shape, model.z_dim)
-        )
+        raise UsageError(f"--latents {path}: z is {z.dtype} {z.shape}, the model takes float (N, {model.z_dim})")
     if not np.isfinite(z).all():
-        raise UsageError("--latents %s: z has values that are not finite" % path)
+        raise UsageError(f"--latents {path}: z has values that are not finite")
     if y.shape not in ((len(z),), (len(z), 1)) or not np.issubdtype(y.dtype, np.integer):
-        raise UsageError("--latents %s: y is %s %s, not whole numbers (%d,)" % (path, y.dtype, y.shape, len(z)))
+        raise UsageError(f"--latents {path}: y is {y.dtype} {y.shape}, not whole numbers ({len(z)},)")
     if y.min() < 0 or y.max() >= model.num_classes:
         raise UsageError(
-            "--latents %s: y goes from %d to %d, the model has the classes 0 to %d"
-            % (path, y.min(), y.max(), model.num_classes - 1)
+            f"--latents {path}: y goes from {y.min()} to {y.max()}, "
+            f"the model has the classes 0 to {model.num_classes - 1}"
         )
     return Latents(range(len(z)), z.astype(np.float32), y.reshape(-1).astype(np.int32))
 
@@ -160,7 +159,7 @@ class _Grid:
 def _index(latents: Latents, record: RunRecord) -> List[Dict[str, Any]]:
     """Which picture is what: ``seed`` is the number of a row where the latents came from a file."""
     return [
-        dict(file="%06d.png" % name, seed=int(name), label=int(label), class_name=record.class_names[label])
+        dict(file=f"{name:06d}.png", seed=int(name), label=int(label), class_name=record.class_names[label])
         for name, label in zip(latents.names, latents.y)
     ]
 

@@ -4,18 +4,18 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 import biggan_cli
 from biggan_cli import config as configs
-from biggan_cli.config import RunConfig, RunRecord, TrainConfig
+from biggan_cli.config import RunConfig, RunRecord
 from biggan_cli.core.generators import read_record
 from biggan_cli.core.reporting import Report, logged
 from biggan_cli.data import datasets, images, pipeline
 from biggan_cli.data.datasets import Dataset
-from biggan_cli.errors import Interrupted, StepFailed, UsageError
+from biggan_cli.errors import Interrupted, UsageError
 from biggan_cli.inference.sampler import Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
@@ -55,9 +55,9 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Opt
     config = configs.replace(config, model=model)
     record = RunRecord(config, dataset.class_names, dataset.digest(), biggan_cli.__version__)
     if dry_run:
-        _announce(record, dataset, "a new run in %s" % outdir, report)
+        _announce(record, dataset, f"a new run in {outdir}", report)
         return None
-    name = "%s-%d-%s" % (dataset.name, config.model.resolution, config.preset)
+    name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
     with run.lock():
         write_json(run.config, configs.to_json(record))
@@ -87,17 +87,17 @@ def resume(
         steps = record.config.train.steps
         if checkpoint.step >= steps:
             raise UsageError(
-                "%s is finished: it is at step %d of --steps %d" % (run, checkpoint.step, steps),
-                fix="biggan train --resume %s --steps %d" % (run, 2 * checkpoint.step),
+                f"{run} is finished: it is at step {checkpoint.step} of --steps {steps}",
+                fix=f"biggan train --resume {run} --steps {2 * checkpoint.step}",
             )
         dataset = datasets.load(record.config.train.data, record.config.model.resolution)
         if dataset.digest() != record.data_digest:
             raise UsageError(
-                "--data %s is not what %s was trained on: its digest is %s, the run's %s"
-                % (record.config.train.data, run, dataset.digest()[:12], record.data_digest[:12]),
+                f"--data {record.config.train.data} is not what {run} was trained on: "
+                f"its digest is {dataset.digest()[:12]}, the run's {record.data_digest[:12]}",
                 fix="a new run without --resume",
             )
-        where = "%s, from step %d" % (run, checkpoint.step)
+        where = f"{run}, from step {checkpoint.step}"
         if dry_run:
             _announce(record, dataset, where, report)
             return None
@@ -146,19 +146,19 @@ def _train(
             saved = checkpoints.save(
                 saver, session, run, step, dict(run=configs.to_json(record)), config.train.keep_checkpoints
             )
-            report("line", text="saved %s" % saved.prefix)
+            report("line", text=f"saved {saved.prefix}")
 
         def sample(step: int) -> None:
             path = grids.draw(step, session, handles)
-            report("line", text="drew %s" % path)
+            report("line", text=f"drew {path}")
 
         signal_number = loop.run(session, handles, config.train, first, records, save, sample, report)
     reached = checkpoints.find(run)
     if signal_number is not None:
         raise Interrupted(
-            "interrupted at step %d of %d; everything up to there is saved" % (reached.step, config.train.steps),
+            f"interrupted at step {reached.step} of {config.train.steps}; everything up to there is saved",
             signal_number,
-            fix="biggan train --resume %s" % run,
+            fix=f"biggan train --resume {run}",
         )
     return TrainResult(str(run), reached.step, str(reached.prefix), time.time() - began)
 
@@ -215,32 +215,38 @@ class _Grids:
 def _announce(record: RunRecord, dataset: Dataset, where: str, report: Report) -> None:
     """Say what is going to happen: the data class by class, and the resolved configuration."""
     counts = zip(dataset.class_names, dataset.class_counts)
-    report("table", title="classes of %s" % dataset.name, rows=[(name, "%d" % count) for name, count in counts])
+    report("table", title=f"classes of {dataset.name}", rows=[(name, f"{count}") for name, count in counts])
     empty = [name for name, count in zip(dataset.class_names, dataset.class_counts) if not count]
     if empty:
-        report("warning", text="no picture of %s: such classes are not learnt" % ", ".join(empty))
+        report("warning", text=f"no picture of {', '.join(empty)}: such classes are not learnt")
     report("table", title="training", rows=_plan(record, dataset, where))
 
 
 def _plan(record: RunRecord, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
     config, model, train = record.config, record.config.model, record.config.train
-    threads = len(os.sched_getaffinity(0))
+    trained, held_out = len(dataset.labels), len(dataset.held_out_labels)
+    rates = f"rates G {train.g_lr:g} D {train.d_lr:g}, beta1 {train.beta1:g}, beta2 {train.beta2:g}"
+    saved = f"checkpoints every {train.save_every} steps (the last {train.keep_checkpoints} kept)"
     return [
         ("run", where),
-        ("preset", "%s (%s)" % (config.preset, configs.PRESETS[config.preset].source)),
-        ("data", "%s: %d to train, %d held out, %d classes"
-         % (train.data, len(dataset.labels), len(dataset.held_out_labels), model.num_classes)),
-        ("generator", "{:,} parameters".format(parameter_count(generator_weights(model)))),
-        ("discriminator", "{:,} parameters".format(parameter_count(discriminator_weights(model)))),
-        ("network", "%d px, base channels %d, z %d, shared %d, resampling %s"
-         % (model.resolution, model.base_channels, model.z_dim, model.shared_dim, train.resample)),
-        ("schedule", "%d steps of %d discriminator updates and 1 generator update, batch %d"
-         % (train.steps, train.d_steps, train.batch)),
-        ("optimizer", "Adam, rates G %g D %g, beta1 %g, beta2 %g, orthogonal %g"
-         % (train.g_lr, train.d_lr, train.beta1, train.beta2, train.orthogonal)),
-        ("latents", "truncation %s, EMA decay %g, seed %d"
-         % (configs.truncation_text(train.truncation), train.ema_decay, train.seed)),
-        ("device", "%s, float32, %d cores, TensorFlow %s" % (train.device, threads, tf.__version__)),
-        ("saved", "checkpoints every %d steps (the last %d kept), grids every %d, records every %d"
-         % (train.save_every, train.keep_checkpoints, train.sample_every, train.log_every)),
+        ("preset", f"{config.preset}: {configs.PRESETS[config.preset].source}"),
+        ("data", f"{train.data}: {trained} to train, {held_out} held out, {model.num_classes} classes"),
+        ("generator", f"{parameter_count(generator_weights(model)):,} parameters"),
+        ("discriminator", f"{parameter_count(discriminator_weights(model)):,} parameters"),
+        (
+            "network",
+            f"{model.resolution} px, base channels {model.base_channels}, z {model.z_dim}, "
+            f"shared {model.shared_dim}, {train.resample} resampling",
+        ),
+        (
+            "schedule",
+            f"{train.steps} steps of {train.d_steps} discriminator updates and 1 generator update, batch {train.batch}",
+        ),
+        ("optimizer", f"Adam, {rates}, orthogonal {train.orthogonal:g}"),
+        (
+            "latents",
+            f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}, seed {train.seed}",
+        ),
+        ("device", f"{train.device}, float32, {len(os.sched_getaffinity(0))} cores, TensorFlow {tf.__version__}"),
+        ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]

@@ -24,7 +24,7 @@ def class_index(name: str, class_names: Sequence[str], flag: str) -> int:
         return known[wanted]
     nearest = difflib.get_close_matches(wanted.lower(), list(known), n=1)
     raise UsageError(
-        "%s %s is not a class of this model" % (flag, wanted or "(empty)"),
-        fix="%s %s" % (flag, nearest[0]) if nearest else None,
+        f"{flag} {wanted or '(empty)'} is not a class of this model",
+        fix=f"{flag} {nearest[0]}" if nearest else None,
         hint="the classes are: " + ", ".join(class_names),
     )

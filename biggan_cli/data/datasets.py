@@ -18,7 +18,7 @@ from biggan_cli.errors import StepFailed, UsageError
 SPECS = "digits or cifar10:DIR"
 RESOURCES = Path(__file__).parent / "resources"
 _HELD_OUT_DIGITS_PER_CLASS = 50
-_CIFAR10_TRAIN = tuple("data_batch_%d.mat" % number for number in range(1, 6))
+_CIFAR10_TRAIN = tuple(f"data_batch_{number}.mat" for number in range(1, 6))
 _CIFAR10_TEST = "test_batch.mat"
 
 
@@ -52,15 +52,13 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
         UsageError: no specification, an unknown kind, or a directory missing from it.
     """
     if not spec:
-        raise UsageError(
-            "no data: --data is not given", fix="--data %s (or set BIGGAN_DATA)" % SPECS
-        )
+        raise UsageError("no data: --data is not given", fix=f"--data {SPECS} (or set BIGGAN_DATA)")
     kind, _, place = spec.partition(":")
     if kind == "digits" and not place:
         return kind, place
     if kind == "cifar10" and place:
         return kind, place
-    raise UsageError("--data %s is not a data set" % spec, fix="--data %s" % SPECS)
+    raise UsageError(f"--data {spec} is not a data set", fix=f"--data {SPECS}")
 
 
 def load(spec: Optional[str], resolution: int) -> Dataset:
@@ -96,11 +94,11 @@ def _digits() -> Dataset:
 
 def _cifar10(folder: Path) -> Dataset:
     if not folder.is_dir():
-        raise UsageError("--data cifar10:%s is not a directory" % folder, looked_for=str(folder / _CIFAR10_TRAIN[0]))
-    missing = [name for name in _CIFAR10_TRAIN + (_CIFAR10_TEST,) if not (folder / name).is_file()]
+        raise UsageError(f"--data cifar10:{folder} is not a directory", looked_for=str(folder / _CIFAR10_TRAIN[0]))
+    missing = [name for name in (*_CIFAR10_TRAIN, _CIFAR10_TEST) if not (folder / name).is_file()]
     if missing:
         raise UsageError(
-            "--data cifar10:%s lacks %d of its 6 files: %s" % (folder, len(missing), ", ".join(missing)),
+            f"--data cifar10:{folder} lacks {len(missing)} of its 6 files: {', '.join(missing)}",
             looked_for=str(folder / missing[0]),
             fix="unpack cifar-10-matlab.tar.gz and give its folder cifar-10-batches-mat",
         )
@@ -121,19 +119,17 @@ def _cifar10_batch(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     content = _read_mat(path)
     lacking = [key for key in ("data", "labels") if key not in content]
     if lacking:
-        raise StepFailed("%s has no variable %s" % (path, " and ".join(lacking)), fix="a batch of CIFAR-10 for MATLAB")
+        raise StepFailed(f"{path} has no variable {' and '.join(lacking)}", fix="a batch of CIFAR-10 for MATLAB")
     data, labels = content["data"], np.ravel(content["labels"])
     if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8:
         raise StepFailed(
-            "%s: data is %s %s, not uint8 (N, 3072)" % (path, data.dtype, data.shape),
+            f"{path}: data is {data.dtype} {data.shape}, not uint8 (N, 3072)",
             fix="a batch of CIFAR-10 for MATLAB: 32x32 pictures, three planes",
         )
     if len(labels) != len(data) or len(data) == 0:
-        raise StepFailed("%s has %d pictures and %d labels" % (path, len(data), len(labels)))
+        raise StepFailed(f"{path} has {len(data)} pictures and {len(labels)} labels")
     if not np.isin(labels, np.arange(10)).all():
-        raise StepFailed(
-            "%s: labels go from %s to %s, not over the whole numbers 0 to 9" % (path, labels.min(), labels.max())
-        )
+        raise StepFailed(f"{path}: labels go from {labels.min()} to {labels.max()}, not over the whole numbers 0 to 9")
     return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.int32)
 
 
@@ -143,9 +139,9 @@ def _read_mat(path: Path) -> Dict[str, Any]:
     try:
         return io.loadmat(str(path), variable_names=("data", "labels"))
     except OSError as error:
-        raise StepFailed("%s cannot be read: %s" % (path, error))
+        raise StepFailed(f"{path} cannot be read: {error}") from error
     except Exception as error:  # loadmat meets a damaged file with whatever its parser trips over
         raise StepFailed(
-            "%s is cut off or not a MATLAB file (%s: %s)" % (path, type(error).__name__, error),
+            f"{path} is cut off or not a MATLAB file ({type(error).__name__}: {error})",
             fix="unpack cifar-10-matlab.tar.gz again",
-        )
+        ) from error

@@ -62,7 +62,7 @@ def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarr
 def tiled(images_u8: np.ndarray, columns: int) -> np.ndarray:
     """uint8 [n, R, R, 3] → one picture with ``columns`` pictures in each row, enlarged like a grid."""
     images_u8 = _enlarged(images_u8)
-    blank = np.full((-len(images_u8) % columns,) + images_u8.shape[1:], _PAPER, np.uint8)
+    blank = np.full((-len(images_u8) % columns, *images_u8.shape[1:]), _PAPER, np.uint8)
     cells = np.concatenate([images_u8, blank])
     size = cells.shape[1]
     rows = len(cells) // columns
@@ -72,7 +72,7 @@ def tiled(images_u8: np.ndarray, columns: int) -> np.ndarray:
 def write_gif(path: Path, frames_u8: List[np.ndarray], fps: float) -> None:
     """An endless animation of pictures [H, W, 3] uint8; GIF counts time in hundredths of a second."""
     palette = [Image.fromarray(frame).convert("P", palette=Image.ADAPTIVE) for frame in frames_u8]
-    duration = max(int(round(100.0 / fps)), 2) * 10
+    duration = max(round(100.0 / fps), 2) * 10
     palette[0].save(
         str(path), format="GIF", save_all=True, append_images=palette[1:], duration=duration, loop=0, disposal=1
     )

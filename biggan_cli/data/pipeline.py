@@ -73,7 +73,7 @@ def iterator(source: BatchSource, model: ModelConfig, train: TrainConfig, start:
     """
     types = Batch(tf.uint8, tf.int32, tf.float32, tf.int32)
     reals, fakes, side = (train.d_steps, train.batch), (train.d_steps + 1, train.batch), model.resolution
-    shapes = Batch(reals + (side, side, 3), reals, fakes + (model.z_dim,), fakes)
+    shapes = Batch((*reals, side, side, 3), reals, (*fakes, model.z_dim), fakes)
 
     def batch_of(step):
         tensors = tf.numpy_function(lambda step: tuple(source(step)), [step], list(types))

@@ -33,7 +33,7 @@ class Sampler:
             self._y = tf.placeholder(tf.int32, [batch])
             weights = {name: weight.shape for name, weight in generator_weights(model).items()}
             moments = {
-                "%s/%s" % (name, moment): (channels,)
+                f"{name}/{moment}": (channels,)
                 for name, channels in batch_norms(model).items()
                 for moment in ("mean", "variance")
             }
@@ -119,4 +119,4 @@ class Sampler:
 
 def _filled(rows: np.ndarray, count: int) -> np.ndarray:
     """``rows`` repeated up to ``count`` rows."""
-    return np.resize(rows, (count,) + rows.shape[1:])
+    return np.resize(rows, (count, *rows.shape[1:]))

@@ -90,12 +90,12 @@ def generator_weights(config: ModelConfig) -> Weights:
     _dense(weights, "generator/dense", chunks[0] + config.shared_dim, 16 * channels[0], spectral_norm=False)
     inputs = channels[0]
     for number, outputs in enumerate(channels, start=1):
-        block = "generator/block%d" % number
+        block = f"generator/block{number}"
         cond_dim = chunks[number] + config.shared_dim
         for position, features in ((1, inputs), (2, outputs)):
             for part in ("gain", "bias"):
-                _dense(weights, "%s/cbn%d/%s" % (block, position, part), cond_dim, features)
-            _conv(weights, "%s/conv%d" % (block, position), 3, features, outputs)
+                _dense(weights, f"{block}/cbn{position}/{part}", cond_dim, features)
+            _conv(weights, f"{block}/conv{position}", 3, features, outputs)
         _conv(weights, block + "/shortcut", 1, inputs, outputs)
         if number == table.attention:
             _attention(weights, "generator/attention", outputs)
@@ -113,7 +113,7 @@ def discriminator_weights(config: ModelConfig) -> Weights:
     inputs = 3
     for number, multiple in enumerate(table.channels, start=1):
         outputs = multiple * config.base_channels
-        block = "discriminator/block%d" % number
+        block = f"discriminator/block{number}"
         _conv(weights, block + "/conv1", 3, inputs, outputs)
         _conv(weights, block + "/conv2", 3, outputs, outputs)
         _conv(weights, block + "/shortcut", 1, inputs, outputs)
@@ -132,8 +132,8 @@ def batch_norms(config: ModelConfig) -> Dict[str, int]:
     norms = {}
     inputs = channels[0]
     for number, outputs in enumerate(channels, start=1):
-        norms["generator/block%d/cbn1" % number] = inputs
-        norms["generator/block%d/cbn2" % number] = outputs
+        norms[f"generator/block{number}/cbn1"] = inputs
+        norms[f"generator/block{number}/cbn2"] = outputs
         inputs = outputs
     norms["generator/bn"] = inputs
     return norms

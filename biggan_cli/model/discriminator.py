@@ -23,7 +23,7 @@ def discriminator(weights: Mapping, images, y, config: ModelConfig, fused: bool 
     table = DISCRIMINATORS[config.resolution]
     x = images
     for number, halves in enumerate(table.halves, start=1):
-        block = "discriminator/block%d" % number
+        block = f"discriminator/block{number}"
         h = x if number == 1 and not config.relu_on_image else tf.nn.relu(x)
         h = tf.nn.relu(layers.conv(h, weights[block + "/conv1/w"], weights[block + "/conv1/b"]))
         last = layers.conv if not halves else lambda x, w, b: layers.conv_downsample(x, w, b, fused)
@@ -32,9 +32,7 @@ def discriminator(weights: Mapping, images, y, config: ModelConfig, fused: bool 
         if number == table.attention:
             x = layers.self_attention(x, weights, "discriminator/attention", fused)
     features = tf.reduce_sum(tf.nn.relu(x), axis=[1, 2])
-    embedding = tf.matmul(
-        tf.one_hot(y, config.num_classes, dtype=tf.float32), weights["discriminator/projection/w"]
-    )
+    embedding = tf.matmul(tf.one_hot(y, config.num_classes, dtype=tf.float32), weights["discriminator/projection/w"])
     projection = tf.reduce_sum(embedding * features, axis=1, keepdims=True)
     logit = layers.dense(features, weights["discriminator/dense/w"], weights["discriminator/dense/b"])
     return projection + logit

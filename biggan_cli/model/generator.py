@@ -45,7 +45,7 @@ def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Mome
     )
     x = tf.reshape(x, [-1, 4, 4, table.channels[0] * config.base_channels])
     for number, chunk in enumerate(chunks[1:], start=1):
-        block = "generator/block%d" % number
+        block = f"generator/block{number}"
         cond = tf.concat([chunk, embedding], axis=1)
         h = tf.nn.relu(cond_norm(x, block + "/cbn1", cond))
         h = layers.upsample_conv(h, weights[block + "/conv1/w"], weights[block + "/conv1/b"], fused)

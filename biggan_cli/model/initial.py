@@ -4,7 +4,7 @@ from typing import Dict
 
 import numpy as np
 
-from biggan_cli.model.architecture import Weight, Weights, batch_norms, sn_u_shapes
+from biggan_cli.model.architecture import Weight, Weights, sn_u_shapes
 
 
 def initial_values(weights: Weights, random: np.random.RandomState) -> Dict[str, np.ndarray]:

@@ -81,7 +81,7 @@ def self_attention(x, weights, name: str, fused: bool):
     _, height, width, channels = x.shape.as_list()
 
     def conv1x1(features, part):
-        return conv(features, weights["%s/%s/w" % (name, part)], weights["%s/%s/b" % (name, part)])
+        return conv(features, weights[f"{name}/{part}/w"], weights[f"{name}/{part}/b"])
 
     def pooled(part):
         return conv1x1(downsample(x), part) if fused else downsample(conv1x1(x, part))

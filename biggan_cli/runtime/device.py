@@ -27,6 +27,6 @@ def open_session(graph, device: str) -> Iterator:
 def _require_gpu() -> None:
     if not tf.config.experimental.list_physical_devices("GPU"):
         raise NotReady(
-            "--device gpu: TensorFlow %s sees no GPU" % tf.__version__,
+            f"--device gpu: TensorFlow {tf.__version__} sees no GPU",
             fix="--device cpu, or a TensorFlow build with CUDA and a driver that fits it",
         )

@@ -12,7 +12,6 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.model.architecture import sn_u_name
 from biggan_cli.rundir import RunDir, flush_to_disk, read_json, sha256, write_json
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training import ema
@@ -35,7 +34,7 @@ def save(saver, session, run: RunDir, step: int, description: Mapping[str, Any],
         description: stored with it: the run's configuration and class names.
     """
     prefix = run.checkpoint_prefix(step)
-    work = run.checkpoints / (".saving-%d" % os.getpid())
+    work = run.checkpoints / f".saving-{os.getpid()}"
     shutil.rmtree(str(work), ignore_errors=True)
     work.mkdir()
     try:
@@ -73,9 +72,9 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
     found = complete(run)
     if not found:
         raise UsageError(
-            "no checkpoint in %s" % run,
+            f"no checkpoint in {run}",
             looked_for=str(run.checkpoint_prefix(0).with_name("model-*.json")),
-            fix="biggan train --resume %s" % run,
+            fix=f"biggan train --resume {run}",
         )
     if which in (None, "latest"):
         chosen = found[-1]
@@ -83,7 +82,7 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
         chosen = next((checkpoint for checkpoint in found if str(checkpoint.step) == which.lstrip("0")), None)
         if chosen is None:
             steps = ", ".join(str(checkpoint.step) for checkpoint in found)
-            raise UsageError("--checkpoint %s is not in %s" % (which, run), hint="it has the steps " + steps)
+            raise UsageError(f"--checkpoint {which} is not in {run}", hint="it has the steps " + steps)
     _check_files(chosen)
     return chosen
 
@@ -98,7 +97,7 @@ def read(checkpoint: Checkpoint) -> Dict[str, np.ndarray]:
         reader = tf.train.load_checkpoint(str(checkpoint.prefix))
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise StepFailed("checkpoint %s is damaged: %s" % (checkpoint.prefix, _first_line(error)))
+        raise StepFailed(f"checkpoint {checkpoint.prefix} is damaged: {_first_line(error)}") from error
 
 
 def restore(saver, session, checkpoint: Checkpoint) -> None:
@@ -110,7 +109,7 @@ def restore(saver, session, checkpoint: Checkpoint) -> None:
     try:
         saver.restore(session, str(checkpoint.prefix))
     except (tf.errors.OpError, ValueError) as error:
-        raise StepFailed("checkpoint %s cannot be restored: %s" % (checkpoint.prefix, _first_line(error)))
+        raise StepFailed(f"checkpoint {checkpoint.prefix} cannot be restored: {_first_line(error)}") from error
 
 
 def generator_values(values: Mapping[str, np.ndarray], weights: str) -> Dict[str, np.ndarray]:
@@ -130,9 +129,9 @@ def _write(saver, session, prefix: Path) -> None:
     except (tf.errors.OpError, ValueError) as error:
         free = shutil.disk_usage(str(prefix.parent)).free
         raise StepFailed(
-            "checkpoint %s could not be written: %s" % (prefix.name, _first_line(error)),
-            hint="%.1f MB are free there; the checkpoints before it are kept" % (free / 1e6),
-        )
+            f"checkpoint {prefix.name} could not be written: {_first_line(error)}",
+            hint=f"{free / 1e6:.1f} MB are free there; the checkpoints before it are kept",
+        ) from error
 
 
 def _check_files(checkpoint: Checkpoint) -> None:
@@ -140,16 +139,15 @@ def _check_files(checkpoint: Checkpoint) -> None:
         path = checkpoint.prefix.with_name(name)
         if not path.is_file():
             raise StepFailed(
-                "checkpoint %s is incomplete: %s is missing" % (checkpoint.prefix, path.name),
+                f"checkpoint {checkpoint.prefix} is incomplete: {path.name} is missing",
                 looked_for=str(path),
-                hint="without %s.json the checkpoint before it counts as the latest" % checkpoint.prefix.name,
+                hint=f"without {checkpoint.prefix.name}.json the checkpoint before it counts as the latest",
             )
         size = path.stat().st_size
         if size != wanted["bytes"]:
             raise StepFailed(
-                "checkpoint %s is damaged: %s has %d bytes instead of %d"
-                % (checkpoint.prefix, path.name, size, wanted["bytes"]),
-                hint="without %s.json the checkpoint before it counts as the latest" % checkpoint.prefix.name,
+                f"checkpoint {checkpoint.prefix} is damaged: {path.name} has {size} bytes instead of {wanted['bytes']}",
+                hint=f"without {checkpoint.prefix.name}.json the checkpoint before it counts as the latest",
             )
 
 

@@ -15,7 +15,7 @@ def name_of(weight_name: str) -> str:
 def moving_shapes(model: ModelConfig) -> Dict[str, Tuple[int]]:
     """Name → shape of the moving averages of every batch norm of the generator."""
     return {
-        "%s/moving_%s" % (name, moment): (channels,)
+        f"{name}/moving_{moment}": (channels,)
         for name, channels in batch_norms(model).items()
         for moment in ("mean", "variance")
     }

@@ -44,7 +44,7 @@ def run(
                 record = ticks.record(step)
                 if not all(math.isfinite(value) for value in record.values()):
                     raise StepFailed(
-                        "a loss or gradient is not finite at step %d" % step,
+                        f"a loss or gradient is not finite at step {step}",
                         hint="the checkpoint before it is kept; try smaller --g-lr and --d-lr",
                     )
                 records.write(record)

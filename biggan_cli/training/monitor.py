@@ -1,7 +1,6 @@
 """What a training run says of itself: stats.jsonl, TensorBoard, and the status line."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
@@ -57,14 +56,9 @@ class Ticks:
 
 def status(record: Mapping[str, Any]) -> str:
     """The losses and the speed of a record in fixed fields."""
-    return "D %6.3f  G %6.3f  real %6.2f  fake %6.2f  %.3f s/step %6.1f img/s" % (
-        record["d_loss"],
-        record["g_loss"],
-        record["real_logit"],
-        record["fake_logit"],
-        record["seconds_per_step"],
-        record["images_per_second"],
-    )
+    losses = f"D {record['d_loss']:6.3f}  G {record['g_loss']:6.3f}"
+    logits = f"real {record['real_logit']:6.2f}  fake {record['fake_logit']:6.2f}"
+    return f"{losses}  {logits}  {record['seconds_per_step']:.3f} s/step {record['images_per_second']:6.1f} img/s"
 
 
 class Records:
@@ -74,7 +68,7 @@ class Records:
         """Drops what ``stats.jsonl`` holds beyond the step that the run resumes at."""
         if resumed_at:
             _truncate(run.stats, resumed_at)
-        self._stats = open(str(run.stats), "a")
+        self._stats = open(str(run.stats), "a")  # noqa: SIM115, closed by __exit__
         self._events = tf.summary.FileWriter(str(run.path))
         if resumed_at:
             self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=resumed_at + 1)
@@ -89,7 +83,7 @@ class Records:
     def write(self, record: Mapping[str, Any]) -> None:
         self._stats.write(json.dumps(record) + "\n")
         self._stats.flush()
-        scalars = {name: record[name] for name in METRICS + ("seconds_per_step", "images_per_second")}
+        scalars = {name: record[name] for name in (*METRICS, "seconds_per_step", "images_per_second")}
         values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         self._events.add_summary(tf.Summary(value=values), global_step=record["step"])
         self._events.flush()

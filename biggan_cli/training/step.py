@@ -12,7 +12,6 @@ from biggan_cli.data.pipeline import Batch
 from biggan_cli.model import layers, losses
 from biggan_cli.model.architecture import (
     Weights,
-    batch_norms,
     discriminator_weights,
     generator_weights,
     sn_u_name,
@@ -59,9 +58,7 @@ class _Builder:
         self.u_variables = _variables(sn_u_shapes(specs))
         self.moving = _variables(ema.moving_shapes(self.model))
         self.averages = _variables({ema.name_of(name): spec.shape for name, spec in self.g_specs.items()})
-        self.step = tf.get_variable(
-            "step", [], tf.int32, tf.zeros_initializer(), trainable=False, use_resource=True
-        )
+        self.step = tf.get_variable("step", [], tf.int32, tf.zeros_initializer(), trainable=False, use_resource=True)
         self.start = _read(dict(self.g_variables, **self.d_variables))
         self.vectors = {
             name: layers.power_iteration(self.start[name], self.u_variables[sn_u_name(name)], spec)
@@ -85,9 +82,7 @@ class _Builder:
             variables={variable.op.name: variable for variable in tf.global_variables()},
             step=self.step,
             train_op=update,
-            metrics=tf.stack(
-                [d_loss, g_loss, orthogonal_loss, real_logit, fake_logit, d_grad_norm, g_grad_norm]
-            ),
+            metrics=tf.stack([d_loss, g_loss, orthogonal_loss, real_logit, fake_logit, d_grad_norm, g_grad_norm]),
         )
 
     def _update_discriminator(self, number: int, optimizer, after: List):

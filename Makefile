@@ -1,0 +1,78 @@
+# Two lanes, each with an environment of its own in .venv/: tf1 (TensorFlow 1.15 on Python 3.7, the target)
+# and tf2 (TensorFlow 2 on the default Python). Without LANE= the first of them that this machine can have.
+#
+#   make demo            LANE=tf2 make demo            PYTHON=/opt/python3.7/bin/python3 make demo
+
+LANE ?=
+PYTHON ?=
+export LANE PYTHON
+
+.PHONY: help setup demo test check docs clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make setup   create the environment'
+	@echo 'make demo    train on the built-in digits, draw samples and a morph (about 6 minutes)'
+	@echo 'make test    run all tests'
+	@echo 'make check   style and static checks'
+	@echo 'make docs    write the command reference in README.md anew'
+	@echo 'make clean   remove environments and caches; runs/ stays'
+	@echo 'each with LANE=tf1 or LANE=tf2, and PYTHON= for another interpreter'
+
+setup:
+	@$(ensure) && echo "$$venv is ready"
+
+demo:
+	@$(ensure) && PATH="$$PWD/$$venv/bin:$$PATH" sh examples/01_digits/run.sh
+
+test:
+	@$(ensure) && $$venv/bin/python -m pytest
+
+check:
+	@$(ensure) && $$venv/bin/ruff check && $$venv/bin/ruff format --check
+
+docs:
+	@$(ensure) && $$venv/bin/python -m biggan_cli.cli.reference README.md
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Shell code that sets $venv to an environment that is complete. A candidate for Python counts only if it runs
+# and can make environments: shims and stripped builds do not.
+runs = "$$1" -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info[:2] $(1))' 2>/dev/null
+
+define find_lane
+python37() { \
+  for candidate in "$$PYTHON" python3.7 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.7.*/bin/python \
+                   "$$(uv python find 3.7 2>/dev/null)"; do \
+    set -- "$$candidate"; if [ -n "$$1" ] && $(call runs,!= (3, 7)); then echo "$$1"; return 0; fi; \
+  done; \
+  if command -v uv >/dev/null 2>&1 && uv python install -q 3.7 2>/dev/null; then uv python find 3.7; return 0; fi; \
+  return 1; \
+}; \
+python_new() { set -- "$${PYTHON:-python3}"; $(call runs,< (3, 9)) && echo "$$1"; }; \
+case "$$LANE" in \
+  tf1) python=$$(python37) || { echo 'error: LANE=tf1 needs Python 3.7, and none runs here' >&2; \
+       echo '  fix: install one, name it with PYTHON=, or take LANE=tf2' >&2; exit 4; } ;; \
+  tf2) python=$$(python_new) || { echo "error: LANE=tf2 needs Python 3.9 or later, and $${PYTHON:-python3} is none" >&2; \
+       echo '  fix: name one with PYTHON=' >&2; exit 4; } ;; \
+  '')  if python=$$(python37); then LANE=tf1; \
+       elif python=$$(python_new); then LANE=tf2; echo "no Python 3.7 here: taking $$python with TensorFlow 2" >&2; \
+       else echo 'error: neither Python 3.7 nor Python 3.9 or later runs here' >&2; \
+       echo '  fix: name one with PYTHON=' >&2; exit 4; fi ;; \
+  *)   echo "error: LANE=$$LANE is not tf1 or tf2" >&2; exit 2 ;; \
+esac
+endef
+
+define ensure
+$(find_lane); \
+venv=.venv/$$LANE; \
+if ! cmp -s pyproject.toml $$venv/installed.toml; then \
+  echo "setting up $$venv with $$($$python --version) (a minute or two)" >&2; \
+  $$python -m venv --clear $$venv && \
+  $$venv/bin/python -m pip install -q --disable-pip-version-check --upgrade pip && \
+  $$venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]' && \
+  cp pyproject.toml $$venv/installed.toml || exit 4; \
+fi
+endef

@@ -1,0 +1,60 @@
+"""The command reference of the README, made from the commands: ``python -m biggan_cli.cli.reference README.md``."""
+
+import sys
+from pathlib import Path
+from typing import List
+
+import typer
+
+from biggan_cli.cli.app import app
+from biggan_cli.rundir import whole_file
+
+START = "<!-- command reference: made by `make docs` -->"
+END = "<!-- end of the command reference -->"
+
+
+def reference() -> str:
+    """Markdown: a heading, a summary and a table of options for each command."""
+    group = typer.main.get_command(app)
+    parts: List[str] = []
+    for name, command in group.commands.items():
+        summary, _, example = (command.help or "").partition("\n\n")
+        parts.append(f"### `biggan {name}`\n\n{summary.strip()}\n")
+        if example:
+            parts.append(f"`{example.strip().replace('Example: ', '')}`\n")
+        rows = ["| option | meaning |", "|---|---|"]
+        rows += [_row(parameter) for parameter in command.params if parameter.name != "help"]
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def with_reference(text: str) -> str:
+    """A README with its command reference made anew.
+
+    Raises:
+        ValueError: the marks around the reference are missing.
+    """
+    before, _, rest = text.partition(START)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise ValueError("no marks for the command reference")
+    return f"{before}{START}\n\n{reference()}\n{END}{after}"
+
+
+def _row(parameter) -> str:
+    metavar = parameter.metavar or ""
+    if parameter.param_type_name == "argument":
+        option = f"`{metavar}`"
+    else:
+        option = ", ".join(f"`{flag}`" for flag in parameter.opts) + (f" {metavar}" if metavar else "")
+    shown = parameter.show_default
+    default = shown if isinstance(shown, str) else parameter.default if shown and parameter.default else None
+    meaning = (parameter.help or "") + (f" Default: {default}." if default not in (None, False) else "")
+    return "| {} | {} |".format(option.replace("|", "\\|"), meaning.replace("|", "\\|"))
+
+
+if __name__ == "__main__":
+    readme = Path(sys.argv[1])
+    text = with_reference(readme.read_text(encoding="utf-8"))
+    with whole_file(readme) as temporary:
+        temporary.write_text(text, encoding="utf-8")

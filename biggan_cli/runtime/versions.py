@@ -1,0 +1,28 @@
+"""Versions of what is installed, from package metadata: nothing is imported for them."""
+
+import contextlib
+import sys
+from typing import Dict, Optional
+
+_TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "nvidia-tensorflow")
+
+
+def tensorflow_version() -> Optional[str]:
+    """Of whichever package brings it; None where there is none."""
+    return next((version for version in map(_version, _TENSORFLOW) if version), None)
+
+
+def packages() -> Dict[str, str]:
+    """Name → version of what the numbers of a result can depend on."""
+    found = dict(tensorflow=tensorflow_version(), numpy=_version("numpy"), pillow=_version("pillow"))
+    return {name: version for name, version in found.items() if version}
+
+
+def _version(package: str) -> Optional[str]:
+    if sys.version_info >= (3, 8):
+        from importlib import metadata
+    else:
+        import importlib_metadata as metadata
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    return None

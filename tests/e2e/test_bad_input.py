@@ -1,0 +1,218 @@
+"""Mistakes through the console script: one clear error each, the right exit code, nothing lost."""
+
+import fcntl
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.conftest import TINY
+
+
+def refused(done, *words):
+    """One ``error:`` line first, with these words in the whole message, and nothing on stdout."""
+    assert done.stdout == ""
+    assert len(re.findall("^error: ", done.stderr, re.MULTILINE)) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def files(folder):
+    return sorted(str(path) for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path):
+    """A copy of the tiny run that a test may spoil."""
+    copy = tmp_path / "runs" / tiny_run.name
+    shutil.copytree(str(tiny_run), str(copy))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    (
+        (["--res", 48], ["--res 48", "32, 64, 128"]),
+        (["--batch", 0], ["--batch 0"]),
+        (["--batch", "many"], ["--batch", "biggan train --help"]),
+        (["--preset", "sede"], ["--preset sede", "digits, seed"]),
+        (["--device", "tpu"], ["--device tpu", "cpu, gpu"]),
+        (["--truncation", "wide"], ["--truncation wide", "--truncation none"]),
+        (["--data", "mnist"], ["--data mnist", "cifar10:DIR"]),
+        (["--data", "cifar10:nowhere"], ["cifar10:nowhere is not a directory"]),
+        (["--bach", 3], ["--bach"]),
+    ),
+)
+def test_train_with_a_value_that_cannot_be(biggan, tmp_path, arguments, words):
+    refused(biggan("train", "--preset", "digits", *arguments, cwd=tmp_path, check=2), *words)
+    assert files(tmp_path) == []
+
+
+def test_train_without_data(biggan, tmp_path):
+    refused(biggan("train", cwd=tmp_path, check=2), "no data", "--data digits or cifar10:DIR")
+    assert files(tmp_path) == []
+
+
+def test_a_folder_without_data(biggan, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = biggan("train", "--data", "cifar10:empty", cwd=tmp_path, check=2)
+    refused(done, "lacks 6 of its 6 files", "data_batch_1.mat")
+
+
+def test_a_cut_off_data_file(biggan, tmp_path):
+    for name in [f"data_batch_{number}.mat" for number in range(1, 6)] + ["test_batch.mat"]:
+        (tmp_path / name).write_bytes(b"MATLAB 5.0 MAT-file".ljust(128, b"\0"))
+    refused(biggan("train", "--data", "cifar10:.", cwd=tmp_path, check=1), "data_batch_1.mat is cut off")
+
+
+def test_an_outdir_that_cannot_be_written(biggan, tmp_path):
+    (tmp_path / "file").write_text("")
+    refused(biggan("train", *TINY, "--outdir", tmp_path / "file" / "runs", check=2), "--outdir", "cannot be written")
+
+
+def test_no_gpu(biggan, tmp_path):
+    done = biggan("train", *TINY, "--device", "gpu", "--outdir", tmp_path, env={"CUDA_VISIBLE_DEVICES": "-1"}, check=4)
+    refused(done, "--device gpu", "sees no GPU", "--device cpu")
+
+
+@pytest.mark.parametrize("command", (["sample"], ["interpolate", "--from", "one", "--to", "two"]))
+def test_a_run_that_does_not_exist(biggan, tmp_path, command):
+    refused(biggan(*command, cwd=tmp_path, check=2), "no run in runs", "biggan train --preset digits")
+    refused(biggan(command[0], "00007-x", *command[1:], cwd=tmp_path, check=2), "no run 00007-x")
+
+
+def test_resume_of_a_run_that_does_not_exist(biggan, tmp_path):
+    refused(biggan("train", "--resume", 3, cwd=tmp_path, check=2), "no run 3")
+
+
+def test_resume_of_a_finished_run(biggan, run):
+    before = files(run)
+    refused(biggan("train", "--resume", run, check=2), "is finished", "step 4 of --steps 4", "--steps 8")
+    assert files(run) == before
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    (
+        (["--batch", 7], "--batch 7 conflicts with the run's own 4"),
+        (["--preset", "seed"], "--preset seed conflicts with the run's own preset digits"),
+        (["--g-lr", 0.5], "--g-lr 0.5 conflicts"),
+        (["--truncation", "none"], "--truncation None conflicts with the run's own 2.0"),
+    ),
+)
+def test_resume_with_a_conflicting_flag(biggan, run, arguments, words):
+    refused(biggan("train", "--resume", run, "--steps", 6, *arguments, check=2), words)
+
+
+def test_two_processes_on_one_run(biggan, run):
+    before = files(run)
+    with open(str(run / ".lock"), "a+") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        refused(biggan("train", "--resume", run, "--steps", 6, check=1), "is in use by")
+    assert files(run) == before
+
+
+@pytest.mark.parametrize("ending", ("index", "data-00000-of-00001"))
+def test_a_checkpoint_with_a_missing_file(biggan, run, ending):
+    (run / "checkpoints" / ("model-000004." + ending)).unlink()
+    words = ("checkpoint", f"model-000004.{ending} is missing")
+    refused(biggan("sample", run, check=1), *words)
+    refused(biggan("train", "--resume", run, "--steps", 6, check=1), *words)
+    (run / "checkpoints" / "model-000004.json").unlink()
+    assert "step 2" in biggan("sample", run, "--num", 1, check=0).stderr
+
+
+def test_a_checkpoint_with_a_cut_off_file(biggan, run):
+    path = run / "checkpoints" / "model-000004.data-00000-of-00001"
+    path.write_bytes(path.read_bytes()[:-10])
+    refused(biggan("sample", run, check=1), path.name, "bytes instead of")
+
+
+def test_a_spoilt_configuration(biggan, run):
+    text = (run / "config.json").read_text()
+    (run / "config.json").write_text(text.replace('"batch": 4', '"batch": 4, "colour": "red"'))
+    refused(biggan("train", "--resume", run, "--steps", 6, check=2), "unknown key colour")
+    (run / "config.json").write_text(text[:100])
+    refused(biggan("sample", run, check=1), "config.json is damaged")
+
+
+def test_a_disk_that_is_full(biggan, run):
+    """A limit on the size of files stands for it: the checkpoint fails, the ones before it stay."""
+    import resource
+    import subprocess
+
+    from tests.conftest import BIGGAN
+
+    size = (run / "checkpoints" / "model-000004.data-00000-of-00001").stat().st_size
+    done = subprocess.run(
+        [BIGGAN, "train", "--resume", str(run), "--steps", "6"],
+        capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2)),
+    )
+    assert done.returncode == 1
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    refused(done, "model-000006 could not be written", "the checkpoints before it are kept")
+    assert not list((run / "checkpoints").glob("*000006*")) and not list((run / "checkpoints").glob(".saving*"))
+    biggan("train", "--resume", run, "--steps", 6, check=0)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    (
+        (["--classes", "thre"], ["--classes thre is not a class", "--classes three", "zero, one, two"]),
+        (["--classes", "three:0"], ["three:0", "not a positive count"]),
+        (["--classes", "three:70", "--num", 64], ["70", "--num"]),
+        (["--num", 0], ["--num 0"]),
+        (["--seeds", "5-3"], ["--seeds 5-3"]),
+        (["--seeds", "1,1"], ["names a seed twice"]),
+        (["--seeds", "0-4", "--num", 3], ["--num 3 does not fit the 5 seeds"]),
+        (["--truncation", 0], ["--truncation 0"]),
+        (["--weights", "best"], ["--weights best", "ema, raw"]),
+        (["--checkpoint", 3], ["--checkpoint 3", "2, 4"]),
+        (["--name", "../x"], ["--name ../x"]),
+        (["--batch", 0], ["--batch 0"]),
+        (["--latents", "nowhere.npz"], ["--latents nowhere.npz is not a file"]),
+    ),
+)
+def test_sample_with_a_value_that_cannot_be(biggan, tiny_runs, tiny_run, arguments, words):
+    before = files(tiny_run)
+    refused(biggan("sample", *arguments, "--outdir", tiny_runs, check=2), *words)
+    assert files(tiny_run) == before
+
+
+@pytest.mark.parametrize(
+    "arrays, words",
+    (
+        (dict(z=np.zeros((3, 9), np.float32), y=np.zeros(3, int)), ["(3, 9)", "(N, 8)"]),
+        (dict(z=np.zeros((3, 8), np.float32), y=np.zeros(2, int)), ["y is"]),
+        (dict(z=np.zeros((3, 8), np.float32), y=np.full(3, 10)), ["10", "0 to 9"]),
+        (dict(z=np.full((3, 8), np.nan, np.float32), y=np.zeros(3, int)), ["not finite"]),
+        (dict(z=np.zeros((3, 8), np.float32)), ["y is not"]),
+    ),
+)
+def test_latents_that_do_not_fit(biggan, tiny_runs, tmp_path, arrays, words):
+    np.savez(str(tmp_path / "l.npz"), **arrays)
+    refused(biggan("sample", "--latents", tmp_path / "l.npz", "--outdir", tiny_runs, check=2), "--latents", *words)
+
+
+def test_latents_that_hold_code_are_not_loaded(biggan, tiny_runs, tmp_path):
+    np.savez(str(tmp_path / "l.npz"), z=np.array([{"a": 1}], dtype=object), y=np.zeros(1, int))
+    refused(biggan("sample", "--latents", tmp_path / "l.npz", "--outdir", tiny_runs, check=1), "--latents")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    (
+        (["--from", "one", "--to", "elevn"], ["--to elevn is not a class", "zero, one"]),
+        (["--from", "one"], ["--to"]),
+        (["--from", "one", "--to", "two", "--frames", 1], ["--frames 1"]),
+        (["--from", "one", "--to", "two", "--fps", 0], ["--fps 0"]),
+    ),
+)
+def test_interpolate_with_a_value_that_cannot_be(biggan, tiny_runs, arguments, words):
+    refused(biggan("interpolate", *arguments, "--outdir", tiny_runs, check=2), *words)
+
+
+def test_a_command_that_does_not_exist(biggan):
+    refused(biggan("trian", check=2), "trian", "biggan --help")

@@ -1,0 +1,115 @@
+"""Training through the console script: what a run leaves, exact resume, interruption."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from biggan_cli.rundir import RunDir
+from biggan_cli.training import checkpoints
+from tests.conftest import BIGGAN, TINY, read_picture
+
+
+def values_of(run):
+    return checkpoints.read(checkpoints.find(RunDir(run)))
+
+
+def only_run(outdir):
+    (run,) = [path for path in outdir.iterdir() if path.is_dir()]
+    return run
+
+
+def test_what_a_run_leaves(tiny_run):
+    assert tiny_run.name == "00000-digits-32-digits"
+    config = json.loads((tiny_run / "config.json").read_text())
+    assert config["config"]["model"]["base_channels"] == 2
+    assert config["class_names"][3] == "three" and len(config["data_digest"]) == 64
+    records = [json.loads(line) for line in (tiny_run / "stats.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [2, 4]
+    assert {"d_loss", "g_loss", "real_logit", "fake_logit", "d_grad_norm", "seconds_per_step"} <= set(records[0])
+    log = (tiny_run / "log.txt").read_text()
+    assert "step 4/4" in log and "parameters" in log and "three  450" in log
+    assert read_picture(tiny_run / "reals.png").shape[1] > 640
+    assert read_picture(tiny_run / "samples" / "step_000004.png").shape[0] == 640
+    assert list(tiny_run.glob("events.*"))
+    names = sorted(path.name for path in (tiny_run / "checkpoints").glob("model-*") if "standing" not in path.name)
+    endings = ("data-00000-of-00001", "index", "json")
+    assert names == [f"model-{step:06d}.{ending}" for step in (2, 4) for ending in endings]
+    record = json.loads((tiny_run / "checkpoints" / "model-000004.json").read_text())
+    assert record["run"] == config and record["step"] == 4
+
+
+def test_train_40_equals_train_20_and_resume_20(biggan, tmp_path):
+    """Bit for bit: weights, averages, Adam, power iteration, moving averages, step; and the same records."""
+    settings = [*TINY, "--save-every", 20, "--log-every", 10]
+    biggan("train", *settings, "--steps", 40, "--outdir", tmp_path / "whole", check=0)
+    biggan("train", *settings, "--steps", 20, "--outdir", tmp_path / "parts", check=0)
+    biggan("train", "--resume", "latest", "--steps", 40, "--outdir", tmp_path / "parts", check=0)
+    whole, parts = only_run(tmp_path / "whole"), only_run(tmp_path / "parts")
+    expected, resumed = values_of(whole), values_of(parts)
+    assert set(expected) == set(resumed)
+    kinds = ("ema/", "/Adam", "/Adam_1", "sn_u", "moving_mean", "beta2_power", "step")
+    assert all(any(kind in name for name in expected) for kind in kinds)
+    different = [name for name in expected if expected[name].tobytes() != resumed[name].tobytes()]
+    assert different == []
+
+    def records(run):
+        timeless = []
+        for line in (run / "stats.jsonl").read_text().splitlines():
+            record = json.loads(line)
+            timeless.append({name: record[name] for name in record if "second" not in name})
+        return timeless
+
+    assert records(parts) == records(whole)
+
+
+@pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
+def test_interrupted_training_saves_and_says_how_to_go_on(biggan, tmp_path, number, code):
+    command = [BIGGAN, "train", *TINY, "--save-every", "100000", "--steps", "100000", "--outdir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if line.startswith(b"step 4/"):
+                process.send_signal(number)
+                break
+        rest = process.stderr.read().decode()
+        assert process.wait(timeout=120) == code
+    run = only_run(tmp_path)
+    saved = checkpoints.find(RunDir(run))
+    assert saved.step >= 4
+    assert f"error: interrupted at step {saved.step} of 100000" in rest
+    assert f"fix: biggan train --resume {run}" in rest
+    biggan("train", "--resume", run, "--steps", saved.step + 2, check=0)
+    assert checkpoints.find(RunDir(run)).step == saved.step + 2
+
+
+def test_a_dry_run_shows_the_plan_and_leaves_nothing(biggan, tmp_path):
+    done = biggan("train", "--preset", "digits", "--dry-run", cwd=tmp_path, check=0)
+    assert done.stdout == ""
+    for words in ("4500 to train, 500 held out", "204,668 parameters", "zero", "batch 32", "truncation 2"):
+        assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_go_to_stdout_and_the_rest_to_stderr(biggan, tmp_path):
+    arguments = [*TINY, "--steps", 2, "--outdir", tmp_path, "--json"]
+    done = biggan("train", *arguments, check=0)
+    result = json.loads(done.stdout)
+    assert result["step"] == 2 and result["run"] == str(only_run(tmp_path))
+    assert "step 2/2" in done.stderr
+
+
+def test_data_from_the_environment(biggan, tmp_path):
+    done = biggan("train", "--dry-run", env={"BIGGAN_DATA": "digits"}, cwd=tmp_path, check=0)
+    assert "4500 to train" in done.stderr and "10,315,428 parameters" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resolution", (64, 128))
+def test_other_resolutions_train_sample_and_morph(biggan, tmp_path, resolution):
+    settings = [*TINY, "--base-channels", 8, "--res", resolution, "--steps", 1, "--outdir", tmp_path]
+    biggan("train", *settings, check=0)
+    biggan("sample", "--num", 2, "--name", "two", "--outdir", tmp_path, check=0)
+    picture = read_picture(only_run(tmp_path) / "sample" / "two" / "000001.png")
+    assert picture.shape == (resolution, resolution, 3)
+    biggan("interpolate", "--from", 0, "--to", 1, "--frames", 2, "--outdir", tmp_path, check=0)

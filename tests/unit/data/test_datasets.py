@@ -1,0 +1,138 @@
+"""Data sets: what is in them, and what is said of bad ones."""
+
+import numpy as np
+import pytest
+from scipy import io
+
+from biggan_cli.data import datasets
+from biggan_cli.data.classes import CIFAR10, DIGITS, class_index
+from biggan_cli.errors import StepFailed, UsageError
+
+BATCHES = [f"data_batch_{number}.mat" for number in range(1, 6)] + ["test_batch.mat"]
+
+
+@pytest.fixture
+def cifar(tmp_path):
+    """Six small batches in CIFAR-10's own layout; every picture says which batch and place it is."""
+    for number, name in enumerate(BATCHES):
+        data = np.zeros((20, 3, 32, 32), np.uint8)
+        data[:, 0] = number * 20 + np.arange(20)[:, None, None]
+        data[:, 1] = np.arange(32)[:, None]  # green: the row
+        data[:, 2] = np.arange(32)  # blue: the column
+        labels = (np.arange(20) % 10).astype(np.uint8)[:, None]
+        io.savemat(str(tmp_path / name), dict(data=data.reshape(20, 3072), labels=labels, batch_label="x"))
+    return tmp_path
+
+
+def test_digits():
+    digits = datasets.load("digits", 32)
+    assert digits.class_names == DIGITS
+    assert digits.images.shape == (4500, 32, 32, 3) and digits.images.dtype == np.uint8
+    assert digits.held_out_images.shape == (500, 32, 32, 3)
+    assert digits.class_counts == (450,) * 10
+    assert np.bincount(digits.held_out_labels).tolist() == [50] * 10
+    assert not digits.images[:, :2].any() and not digits.images[:, :, -2:].any()
+    assert (digits.images[..., 0] == digits.images[..., 1]).all() and digits.images.max() == 255
+    assert digits.digest() == datasets.load("digits", 32).digest()
+    trained = {image.tobytes() for image in digits.images}
+    assert sum(image.tobytes() in trained for image in digits.held_out_images) == 0
+
+
+def test_resized_digits():
+    digits = datasets.load("digits", 64)
+    assert digits.images.shape == (4500, 64, 64, 3)
+    small = datasets.load("digits", 32)
+    halved = digits.images[:100].reshape(100, 32, 2, 32, 2, 3).mean((2, 4))
+    assert np.abs(halved - small.images[:100]).mean() < 4
+
+
+def test_cifar10_layout(cifar):
+    data = datasets.load(f"cifar10:{cifar}", 32)
+    assert data.class_names == CIFAR10
+    assert len(data.labels) == 100 and len(data.held_out_labels) == 20
+    assert data.images[:, 0, 0, 0].tolist() == list(range(100))
+    assert data.held_out_images[:, 0, 0, 0].tolist() == list(range(100, 120))
+    assert (data.images[0, :, :, 1] == np.arange(32)[:, None]).all()
+    assert (data.images[0, :, :, 2] == np.arange(32)).all()
+    assert data.labels[:12].tolist() == [*list(range(10)), 0, 1]
+
+
+def broken(error, cifar, *words):
+    with pytest.raises(error) as raised:
+        datasets.load(f"cifar10:{cifar}", 32)
+    text = str(raised.value) + " ".join(detail for _, detail in raised.value.details)
+    for word in words:
+        assert word in text
+
+
+def test_missing_batch_is_named(cifar):
+    (cifar / BATCHES[2]).unlink()
+    broken(UsageError, cifar, BATCHES[2], "1 of its 6")
+
+
+def test_empty_folder(tmp_path):
+    broken(UsageError, tmp_path, "6 of its 6")
+
+
+def test_not_a_folder(tmp_path):
+    broken(UsageError, tmp_path / "nowhere", "nowhere")
+
+
+@pytest.mark.parametrize("length", (0, 100, 5000))
+def test_cut_off_file_is_named(cifar, length):
+    path = cifar / BATCHES[3]
+    path.write_bytes(path.read_bytes()[:length])
+    broken(StepFailed, cifar, BATCHES[3])
+
+
+def test_something_else_is_named(cifar):
+    (cifar / BATCHES[0]).write_bytes(b"\x89PNG" + bytes(4000))
+    broken(StepFailed, cifar, BATCHES[0])
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    (
+        (dict(data=np.zeros((20, 3071), np.uint8), labels=np.zeros(20)), ["3071"]),
+        (dict(data=np.zeros((20, 3072), np.float64), labels=np.zeros(20)), ["float64"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.full(20, 10)), ["10", "0 to 9"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.full(20, 0.5)), ["0.5"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.zeros(19)), ["20 pictures and 19 labels"]),
+        (dict(data=np.zeros((20, 3072), np.uint8)), ["labels"]),
+    ),
+)
+def test_wrong_content_is_named(cifar, content, words):
+    io.savemat(str(cifar / BATCHES[1]), content)
+    broken(StepFailed, cifar, BATCHES[1], *words)
+
+
+@pytest.mark.parametrize("spec", (None, "", "mnist", "cifar10", "cifar10:", "digits:x"))
+def test_unknown_specification(spec):
+    with pytest.raises(UsageError):
+        datasets.load(spec, 32)
+
+
+@pytest.mark.parametrize(
+    "name, index", (("car", 1), ("plane", 0), ("automobile", 1), ("truck", 9), ("3", 3), (" frog ", 6))
+)
+def test_class_names(name, index):
+    assert class_index(name, CIFAR10, "--classes") == index
+
+
+def test_digits_answer_to_their_numbers():
+    assert [class_index(str(number), DIGITS, "--classes") for number in range(10)] == list(range(10))
+    assert class_index("seven", DIGITS, "--classes") == 7
+
+
+def test_unknown_class_lists_names_and_the_nearest():
+    with pytest.raises(UsageError) as raised:
+        class_index("hosre", CIFAR10, "--from")
+    details = dict(raised.value.details)
+    assert "--from hosre" in str(raised.value)
+    assert details["fix"] == "--from horse"
+    assert all(name in details["hint"] for name in CIFAR10)
+
+
+def test_car_means_nothing_to_digits():
+    with pytest.raises(UsageError):
+        class_index("car", DIGITS, "--from")

@@ -1,0 +1,114 @@
+"""Configuration: defaults, presets, rules, and what a stored one must be."""
+
+import json
+
+import pytest
+
+from biggan_cli import config as configs
+from biggan_cli.config import PRESETS, ModelConfig, RunRecord, TrainConfig
+from biggan_cli.errors import UsageError
+
+
+def rejected(preset="seed", **values):
+    with pytest.raises(UsageError) as raised:
+        configs.resolve(preset, values)
+    return raised.value.message
+
+
+def test_the_seed_preset_is_the_documented_defaults():
+    config = configs.resolve("seed", {})
+    assert config.model == ModelConfig(32, 96, 120, 128, 10)
+    train = config.train
+    assert (train.batch, train.steps, train.d_steps) == (64, 100000, 2)
+    assert (train.g_lr, train.d_lr, train.beta1, train.beta2) == (1e-4, 4e-4, 0.0, 0.9)
+    assert (train.orthogonal, train.truncation, train.ema_decay) == (1e-4, 2.0, 0.9999)
+
+
+def test_flags_over_preset_over_defaults():
+    config = configs.resolve("digits", dict(steps=7, resolution=64))
+    assert config.train.steps == 7 and config.model.resolution == 64
+    assert config.train.data == "digits" and config.train.d_steps == TrainConfig().d_steps
+
+
+def test_every_preset_says_where_it_comes_from():
+    for preset in PRESETS.values():
+        assert preset.source and preset.reaches
+
+
+@pytest.mark.parametrize(
+    "values, flag",
+    (
+        (dict(resolution=48), "--res 48"),
+        (dict(batch=0), "--batch 0"),
+        (dict(steps=-1), "--steps -1"),
+        (dict(d_steps=0), "--d-steps 0"),
+        (dict(g_lr=0.0), "--g-lr 0.0"),
+        (dict(d_lr=float("nan")), "--d-lr nan"),
+        (dict(beta2=1.0), "--beta2 1.0"),
+        (dict(ema_decay=-0.1), "--ema-decay -0.1"),
+        (dict(orthogonal=-1.0), "--orthogonal -1.0"),
+        (dict(truncation=0.0), "--truncation 0.0"),
+        (dict(seed=-1), "--seed -1"),
+        (dict(seed=2**32), "--seed"),
+        (dict(device="tpu"), "--device tpu"),
+        (dict(resample="fast"), "--resample fast"),
+        (dict(base_channels=1), "--base-channels 1"),
+        (dict(resolution=64, base_channels=4), "--base-channels 4"),
+        (dict(z_dim=5), "--z-dim 5"),
+        (dict(save_every=0), "--save-every 0"),
+    ),
+)
+def test_a_bad_value_names_its_flag(values, flag):
+    assert flag in rejected(**values)
+
+
+def test_unknown_preset_and_key():
+    assert "--preset sede" in rejected("sede")
+    assert "unknown key momentum" in rejected(momentum=0.9)
+
+
+def record(**values):
+    return RunRecord(configs.resolve("digits", values), ("a", "b"), "0" * 64, "0.1.0")
+
+
+def test_a_record_survives_json():
+    for values in ({}, dict(truncation=None, seed=3)):
+        stored = json.loads(json.dumps(configs.to_json(record(**values))))
+        assert configs.from_json(stored, "x") == record(**values)
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    (
+        (lambda stored: stored.update(schema=2), "schema 2"),
+        (lambda stored: stored["config"]["train"].update(colour="red"), "unknown key colour"),
+        (lambda stored: stored["config"]["train"].update(batch="64"), "batch cannot be '64'"),
+        (lambda stored: stored["config"]["model"].update(resolution=True), "resolution cannot be True"),
+        (lambda stored: stored.update(extra=1), "unknown key extra"),
+        (lambda stored: stored.pop("class_names"), "lacks the key class_names"),
+        (lambda stored: stored["config"]["train"].update(batch=0), "--batch 0"),
+    ),
+)
+def test_a_spoilt_record_is_refused(spoil, words):
+    stored = json.loads(json.dumps(configs.to_json(record())))
+    spoil(stored)
+    with pytest.raises(UsageError) as raised:
+        configs.from_json(stored, "config.json")
+    assert words in raised.value.message
+
+
+def test_what_a_resumed_run_may_change():
+    own = record().config
+    changed = configs.resume_with(own, dict(steps=900, save_every=5), None, "runs/0")
+    assert (changed.train.steps, changed.train.save_every) == (900, 5)
+    assert configs.resume_with(own, dict(batch=own.train.batch), "digits", "runs/0") == own
+    for values, words in (
+        (dict(batch=7), "--batch 7 conflicts with the run's own 32"),
+        (dict(resolution=64), "--res 64"),
+    ):
+        with pytest.raises(UsageError) as raised:
+            configs.resume_with(own, values, None, "runs/0")
+        assert words in raised.value.message
+    with pytest.raises(UsageError) as raised:
+        configs.resume_with(own, {}, "seed", "runs/0")
+    assert "--preset seed conflicts with the run's own preset digits" in raised.value.message

@@ -1,0 +1,55 @@
+"""Records: means, times, and what a resumed run keeps of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from biggan_cli.rundir import RunDir
+from biggan_cli.runtime.tf import tf
+from biggan_cli.training.monitor import Records, Ticks, status
+from biggan_cli.training.step import METRICS
+
+
+def record(step):
+    ticks = Ticks(batch=4, total=10)
+    ticks.add_step(np.arange(len(METRICS), dtype=np.float32), 0.5)
+    ticks.add_step(np.arange(len(METRICS), dtype=np.float32) + 2, 0.7)
+    ticks.add_maintenance(3.0)
+    return ticks.record(step)
+
+
+def test_a_record_holds_means_and_times():
+    values = record(2)
+    assert values["step"] == 2 and values["steps_in_record"] == 2
+    assert [values[name] for name in METRICS] == [float(i + 1) for i in range(len(METRICS))]
+    assert values["seconds_per_step"] == pytest.approx(0.6)
+    assert values["images_per_second"] == pytest.approx(4 / 0.6)
+    assert values["maintenance_seconds"] == 3.0
+    assert values["remaining_seconds"] == pytest.approx(8 * 0.6)
+    assert "D  1.000" in status(values) and "0.600 s/step" in status(values)
+
+
+def test_a_resumed_run_drops_what_lies_beyond_its_step(tmp_path):
+    run = RunDir(tmp_path)
+    with Records(run, 0) as records:
+        for step in (2, 4, 6):
+            records.write(record(step))
+    with open(str(run.stats), "a") as stats:
+        stats.write('{"step": 8, "d_lo')  # the line that a crash cut off
+    with Records(run, 4) as records:
+        records.write(record(6))
+    assert [json.loads(line)["step"] for line in run.stats.read_text().splitlines()] == [2, 4, 6]
+
+
+def test_tensorboard_can_read_the_scalars(tmp_path):
+    with Records(RunDir(tmp_path), 0) as records:
+        records.write(record(2))
+    (events,) = tmp_path.glob("events.*")
+    found = {
+        (event.step, value.tag): value.simple_value
+        for event in tf.train.summary_iterator(str(events))
+        for value in event.summary.value
+    }
+    assert found[2, "d_loss"] == 1.0
+    assert {tag for _, tag in found} >= set(METRICS)

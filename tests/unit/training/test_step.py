@@ -1,0 +1,159 @@
+"""One training step: what it changes, in which order, and by how much."""
+
+import numpy as np
+import pytest
+
+from biggan_cli import config as configs
+from biggan_cli.data.pipeline import Batch
+from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
+from biggan_cli.model.initial import initial_values
+from biggan_cli.runtime.tf import assign_values, tf
+from biggan_cli.training import ema
+from biggan_cli.training.step import METRICS, build
+
+CONFIG = configs.resolve(
+    "seed", dict(data="digits", base_channels=2, z_dim=8, shared_dim=4, batch=3, d_steps=2, ema_decay=0.5, g_lr=1e-3)
+)
+
+
+class Training:
+    """A training graph with fed batches, its values before and after each step."""
+
+    def __init__(self, config=CONFIG, seed=0):
+        self.config = config
+        model, train = config.model, config.train
+        d, n = train.d_steps, train.batch
+        with tf.Graph().as_default():
+            self.batch = Batch(
+                tf.placeholder(tf.uint8, [d, n, 32, 32, 3]),
+                tf.placeholder(tf.int32, [d, n]),
+                tf.placeholder(tf.float32, [d + 1, n, model.z_dim]),
+                tf.placeholder(tf.int32, [d + 1, n]),
+            )
+            self.handles = build(config, self.batch)
+            self.session = tf.Session()
+            self.session.run(tf.global_variables_initializer())
+        random = np.random.RandomState(seed)
+        weights = dict(generator_weights(model), **discriminator_weights(model))
+        self.start = dict(self.values(), **initial_values(weights, random))
+        self.data = [
+            random.randint(0, 256, self.batch.real_images.shape.as_list()),
+            random.randint(0, 10, [d, n]),
+            random.standard_normal([d + 1, n, model.z_dim]),
+            random.randint(0, 10, [d + 1, n]),
+        ]
+
+    def reset(self):
+        assign_values(self.session, self.handles.variables, self.start)
+        return self
+
+    def values(self):
+        return self.session.run(self.handles.variables)
+
+    def step(self, **changes):
+        data = dict(zip(Batch._fields, self.data), **changes)
+        feed = {getattr(self.batch, name): array for name, array in data.items()}
+        return dict(zip(METRICS, self.session.run([self.handles.metrics, self.handles.train_op], feed)[0]))
+
+
+@pytest.fixture(scope="module")
+def training():
+    return Training()
+
+
+@pytest.fixture(scope="module")
+def history(training):
+    """Values before, after one and after two steps, and the metrics of both."""
+    training.reset()
+    values, metrics = [training.values()], []
+    for _ in range(2):
+        metrics.append(training.step())
+        values.append(training.values())
+    return values, metrics
+
+
+def test_metrics_are_finite_and_named(history):
+    for metrics in history[1]:
+        assert set(metrics) == set(METRICS)
+        assert all(np.isfinite(value) for value in metrics.values())
+        assert metrics["d_grad_norm"] > 0 and metrics["g_grad_norm"] > 0
+
+
+def test_every_weight_of_both_networks_moves(history):
+    before, after = history[0][0], history[0][2]
+    specs = dict(generator_weights(CONFIG.model), **discriminator_weights(CONFIG.model))
+    assert [name for name in specs if np.array_equal(before[name], after[name])] == []
+
+
+def test_the_step_counts_generator_updates(history):
+    assert [values["step"] for values in history[0]] == [0, 1, 2]
+
+
+def test_one_power_iteration_for_each_network_and_step(history):
+    for before, after in zip(history[0], history[0][1:]):
+        specs = dict(generator_weights(CONFIG.model), **discriminator_weights(CONFIG.model))
+        for name, spec in specs.items():
+            if spec.output_axis is None:
+                continue
+            w = before[name].astype(np.float64)
+            matrix = w.T if spec.output_axis == 0 else w.reshape(-1, w.shape[-1])
+            v = before[sn_u_name(name)] @ matrix.T
+            u = v / np.linalg.norm(v) @ matrix
+            np.testing.assert_allclose(after[sn_u_name(name)], u / np.linalg.norm(u), atol=1e-5)
+
+
+def test_ema_with_warm_up(history):
+    """decay = min(0.5, (1 + step) / (10 + step)): 0.1 after the first step, 2/11 after the second."""
+    values = history[0]
+    for decay, before, after in ((0.1, values[0], values[1]), (2 / 11, values[1], values[2])):
+        for name in generator_weights(CONFIG.model):
+            expected = decay * before[ema.name_of(name)] + (1 - decay) * after[name]
+            np.testing.assert_allclose(after[ema.name_of(name)], expected, atol=1e-6)
+
+
+def test_moving_averages_follow_the_batch(history, training):
+    """The first batch norm sees the dense layer's output alone, which NumPy can make."""
+    start, after = history[0][0], history[0][1]
+    z, y = training.data[2][-1], training.data[3][-1]
+    cond = np.concatenate([z[:, :2], start["generator/embed/w"][y]], axis=1)
+    x = (cond @ start["generator/dense/w"] + start["generator/dense/b"]).reshape(-1, 8)
+    name = "generator/block1/cbn1/moving_"
+    np.testing.assert_allclose(after[name + "mean"], 0.1 * x.mean(0), atol=1e-5)
+    np.testing.assert_allclose(after[name + "variance"], 0.1 * x.var(0), atol=1e-5)
+
+
+def test_adam_moves_by_its_rate(history):
+    """Without momentum the first step of Adam moves every weight that has a gradient by the rate itself."""
+    before, after = history[0][0], history[0][1]
+    moved = np.abs(after["generator/dense/w"] - before["generator/dense/w"])
+    assert np.median(moved) == pytest.approx(CONFIG.train.g_lr, rel=1e-2)
+
+
+@pytest.mark.parametrize("part", Batch._fields)
+@pytest.mark.parametrize("place", (0, 1, 2))
+def test_every_update_reads_its_own_batch(training, part, place):
+    """Changing what only one of the updates reads changes what the step gives."""
+    data = dict(zip(Batch._fields, training.data))
+    if place >= len(data[part]):
+        place = 0
+    changed = data[part].copy()
+    changed[place] = np.roll(changed[place], 1, axis=0) if part != "real_images" else 255 - changed[place]
+    assert training.reset().step(**{part: changed}) != training.reset().step()
+
+
+def test_a_step_gives_the_same_again(training):
+    assert training.reset().step() == training.reset().step()
+
+
+def test_the_generator_reads_the_updated_discriminator(training):
+    """With a discriminator that does not learn, the generator's loss is another one."""
+    frozen = Training(configs.replace(CONFIG, train=configs.replace(CONFIG.train, d_lr=1e-12)))
+    assert training.reset().step()["g_loss"] != pytest.approx(frozen.reset().step()["g_loss"], abs=1e-6)
+
+
+def test_fused_and_plain_training_agree(training):
+    """The first step, before rounding has had steps to grow."""
+    plain = Training(configs.replace(CONFIG, train=configs.replace(CONFIG.train, resample="plain")))
+    theirs, ours = plain.reset().step(), training.reset().step()
+    for name in METRICS:
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
