@@ -28,7 +28,7 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
         return
     width = max(len(name) for name in values)
     for name, value in values.items():
-        print(f"{name.ljust(width)}  {value}")
+        print(f"{name.ljust(width)}  {round(value, 1) if isinstance(value, float) else value}")
 
 
 @contextlib.contextmanager
@@ -65,7 +65,6 @@ class _Live:
     """A bar with the latest status below it; lines and tables appear above."""
 
     def __init__(self, stderr):
-        from rich.console import Group
         from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.text import Text
@@ -76,14 +75,13 @@ class _Live:
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("ETA"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TimeRemainingColumn(compact=True),
             console=stderr,
             expand=True,
         )
         self._task = None
         self._status = Text("", no_wrap=True, overflow="ellipsis")
-        self._group = Group(self._bar, self._status)
-        self._live = Live(self._group, console=stderr, refresh_per_second=4, transient=True)
+        self._live = Live(console=stderr, refresh_per_second=4, get_renderable=self._renderable)
 
     def __enter__(self) -> "_Live":
         return self
@@ -94,6 +92,11 @@ class _Live:
 
     def __call__(self, event: str, **fields) -> None:
         getattr(self, "_" + event)(**fields)
+
+    def _renderable(self):
+        from rich.console import Group
+
+        return Group(self._bar, self._status) if self._status.plain else self._bar
 
     def _table(self, title: str, rows) -> None:
         from rich.table import Table

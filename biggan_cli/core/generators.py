@@ -71,7 +71,9 @@ def _set_standing_moments(
         sampler.set_moments(moments)
         return
     report("line", text=f"measuring the standing statistics over {STANDING_IMAGES} latents")
-    moments = sampler.standing_moments(truncation)
+    moments = sampler.standing_moments(
+        truncation, progress=lambda done, total: report("advance", what="measuring", done=done, total=total)
+    )
     arrays = {}
     for name, (mean, variance) in moments.items():
         arrays.update({name + "/mean": mean, name + "/variance": variance})

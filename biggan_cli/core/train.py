@@ -22,8 +22,9 @@ from biggan_cli.model.architecture import discriminator_weights, generator_weigh
 from biggan_cli.model.initial import initial_values
 from biggan_cli.model.latents import z_of_seeds
 from biggan_cli.rundir import RunDir, create_run, open_run, whole_file, write_json
-from biggan_cli.runtime.device import open_session
+from biggan_cli.runtime.device import open_session, require
 from biggan_cli.runtime.tf import assign_values, tf
+from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.training import checkpoints, ema, loop
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitor import Records
@@ -57,6 +58,7 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Opt
     if dry_run:
         _announce(record, dataset, f"a new run in {outdir}", report)
         return None
+    require(config.train.device)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
     with run.lock():
@@ -101,6 +103,7 @@ def resume(
         if dry_run:
             _announce(record, dataset, where, report)
             return None
+        require(record.config.train.device)
         if record != stored:
             write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
@@ -126,6 +129,7 @@ def _train(
     began = time.time()
     config = record.config
     first = checkpoint.step if checkpoint else 0
+    report("line", text="building the training graph")
     graph = tf.Graph()
     with graph.as_default():
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
@@ -247,6 +251,6 @@ def _plan(record: RunRecord, dataset: Dataset, where: str) -> List[Tuple[str, st
             "latents",
             f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}, seed {train.seed}",
         ),
-        ("device", f"{train.device}, float32, {len(os.sched_getaffinity(0))} cores, TensorFlow {tf.__version__}"),
+        ("device", f"{train.device}, float32, {len(os.sched_getaffinity(0))} cores, TensorFlow {tensorflow_version()}"),
         ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]

@@ -1,6 +1,6 @@
 """Pictures from a trained generator, with the statistics that its batch norms need."""
 
-from typing import Dict, Iterator, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -70,13 +70,21 @@ class Sampler:
             values.update({name + "/mean": mean, name + "/variance": variance})
         assign_values(self._session, self._variables, values)
 
-    def standing_moments(self, truncation: Optional[float], count: int = STANDING_IMAGES) -> Moments:
+    def standing_moments(
+        self,
+        truncation: Optional[float],
+        count: int = STANDING_IMAGES,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Moments:
         """The moments that one batch of ``count`` latents has at every batch norm; they are also set.
 
         The batch is too large to run at once, and what reaches a batch norm depends on those before it.
         So they are found in order: each is measured, in parts, with the ones before it already in place,
         which gives the moments of the one large batch. Costs about two passes, for the last layers hold
         most of the work. Latents are fixed, classes are balanced.
+
+        Args:
+            progress: told (batch norms done, batch norms in all).
 
         Returns:
             batch norm name → (mean, variance), float32 [channels].
@@ -86,7 +94,8 @@ class Sampler:
         z = draw_z(random, (batches, self._batch, self._model.z_dim), truncation)
         y = (np.arange(batches * self._batch) % self._model.num_classes).reshape(batches, self._batch)
         standing: Moments = {}
-        for name in batch_norms(self._model):
+        norms = batch_norms(self._model)
+        for name in norms:
             parts = [
                 self._session.run(self._inputs[name], {self._z: z[part], self._y: y[part]}) for part in range(batches)
             ]
@@ -95,6 +104,7 @@ class Sampler:
             variance = (variances + np.square(means - mean)).mean(axis=0)
             standing[name] = (mean.astype(np.float32), variance.astype(np.float32))
             self.set_moments({name: standing[name]})
+            progress(len(standing), len(norms))
         return standing
 
     def images(self, z: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:

@@ -9,13 +9,9 @@ from biggan_cli.runtime.tf import tf
 
 @contextlib.contextmanager
 def open_session(graph, device: str) -> Iterator:
-    """A session on ``cpu`` or ``gpu``, closed at the end of the block.
-
-    Raises:
-        NotReady: ``gpu`` is asked for and TensorFlow sees none.
-    """
+    """A session on ``cpu`` or ``gpu``, closed at the end of the block."""
+    require(device)
     if device == "gpu":
-        _require_gpu()
         config = tf.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True
     else:
@@ -24,9 +20,15 @@ def open_session(graph, device: str) -> Iterator:
         yield session
 
 
-def _require_gpu() -> None:
-    if not tf.config.experimental.list_physical_devices("GPU"):
+def require(device: str) -> None:
+    """Make sure that the device is there, before anything is made for it.
+
+    Raises:
+        NotReady: ``gpu`` is asked for and TensorFlow sees none.
+    """
+    if device == "gpu" and not tf.config.experimental.list_physical_devices("GPU"):
         raise NotReady(
             f"--device gpu: TensorFlow {tf.__version__} sees no GPU",
             fix="--device cpu, or a TensorFlow build with CUDA and a driver that fits it",
+            hint="TF_CPP_MIN_LOG_LEVEL=0 lets TensorFlow say what it misses",
         )

@@ -1,6 +1,7 @@
 """The only place that imports TensorFlow: 1.15 and 2.x through the same graph-and-session interface."""
 
 import contextlib
+import functools
 import os
 import shutil
 import sys
@@ -27,11 +28,26 @@ def _start_up_notes_held_back() -> Iterator[None]:
             os.close(kept)
 
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _start_up_notes_held_back():
-    import tensorflow.compat.v1 as tf
-tf.logging.set_verbosity(tf.logging.ERROR)
-tf.disable_v2_behavior()
+@functools.lru_cache(maxsize=None)
+def _tensorflow():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _start_up_notes_held_back():
+        import tensorflow.compat.v1 as module
+    module.logging.set_verbosity(module.logging.ERROR)
+    module.disable_v2_behavior()
+    return module
+
+
+class _LoadedWhenUsed:
+    """Stands for ``tensorflow.compat.v1``: a mistyped flag should not cost the seconds that loading it takes."""
+
+    def __getattr__(self, name: str):
+        value = getattr(_tensorflow(), name)
+        setattr(self, name, value)
+        return value
+
+
+tf = _LoadedWhenUsed()
 
 
 def assign_values(session, variables: Mapping, values: Mapping) -> None:

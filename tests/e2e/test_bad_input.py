@@ -74,6 +74,7 @@ def test_an_outdir_that_cannot_be_written(biggan, tmp_path):
 def test_no_gpu(biggan, tmp_path):
     done = biggan("train", *TINY, "--device", "gpu", "--outdir", tmp_path, env={"CUDA_VISIBLE_DEVICES": "-1"}, check=4)
     refused(done, "--device gpu", "sees no GPU", "--device cpu")
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("command", (["sample"], ["interpolate", "--from", "one", "--to", "two"]))

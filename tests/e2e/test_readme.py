@@ -1,0 +1,46 @@
+"""The README says what is true: its reference is current and its commands run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import biggan_cli
+from biggan_cli.cli.reference import with_reference
+from tests.conftest import TINY, run_biggan
+
+ROOT = Path(biggan_cli.__file__).parent.parent
+README = ROOT / "README.md"
+
+
+def commands():
+    """Every ``biggan …`` line of the README's shell blocks, without its comment."""
+    for block in re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("biggan "):
+                yield shlex.split(line, comments=True)[1:]
+
+
+def test_the_command_reference_is_current():
+    text = README.read_text(encoding="utf-8")
+    assert with_reference(text) == text, "make docs writes it anew"
+
+
+def test_every_command_of_the_readme_runs(tmp_path):
+    """In order, in one directory, with a tiny network and few steps."""
+    trained = False
+    done = []
+    for arguments in commands():
+        if arguments[0] == "train":
+            arguments += ["--steps", "4"] if trained else [*TINY, "--steps", "2"]
+            trained = True
+        run_biggan(*arguments, cwd=tmp_path, check=0)
+        done.append(arguments[0])
+    assert done == ["train", "sample", "interpolate", "train"]
+    assert list(tmp_path.glob("runs/00000-*/interpolate/three-to-eight.gif"))
+
+
+def test_the_targets_of_the_makefile_are_listed():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in ("setup", "demo", "test", "check", "docs", "clean"):
+        assert f"make {target} " in makefile.split("help:")[1].split("setup:")[0]
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
