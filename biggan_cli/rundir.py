@@ -28,6 +28,7 @@ import biggan_cli
 from biggan_cli.errors import StepFailed, UsageError
 
 MANIFEST_SCHEMA = 1
+_UNFINISHED = ".unfinished-{}"
 _NUMBERED = re.compile(r"(\d{5,})-")
 
 
@@ -83,50 +84,48 @@ class RunDir:
     def step(
         self,
         command: str,
-        name: str,
+        name: Optional[str],
         settings: Mapping[str, Any],
         inputs: Mapping[str, str],
         packages: Mapping[str, str],
-        flat: bool = False,
+        stem: Optional[str] = None,
     ) -> Iterator["Step"]:
         """The artefacts of a command, which appear whole, with a manifest, or not at all.
 
         The body fills ``Step.path``, a working folder. Afterwards every file is listed with its size and
-        sha256 in the manifest, written last, and the folder becomes ``<command>/<name>/``; ``flat`` puts the
-        files, which then start with the name, and ``<name>.manifest.json`` into ``<command>/`` itself.
+        sha256 in the manifest, written last, and the folder becomes ``<command>/<name>/``.
 
         Args:
+            name: None takes the next free number.
             settings: what the command was asked for.
             inputs: relative path → sha256 of what it read.
             packages: name → version of what computed it.
+            stem: the artefact is no folder but files that start with ``Step.name``: the stem, or the stem and
+                a number. They go to ``<command>/`` itself, with ``<name>.manifest.json``.
 
         Raises:
             UsageError: the name is taken.
         """
         parent = self.path / command
         parent.mkdir(exist_ok=True)
-        target = parent / (name + ".manifest.json" if flat else name)
-        if target.exists():
-            raise UsageError(f"--name {name} is taken: {target} exists", fix="another --name, or none")
-        work = parent / f".unfinished-{name}-{os.getpid()}"
-        shutil.rmtree(str(work), ignore_errors=True)
-        work.mkdir()
+        manifest_of = "{}.manifest.json" if stem else "{}"
+        step = _reserve(parent, name, stem, manifest_of)
         started = time.time()
         try:
-            step = Step(work)
             yield step
             manifest = dict(
                 schema=MANIFEST_SCHEMA,
                 command=command,
                 config=dict(settings),
                 inputs=dict(inputs),
-                outputs=_outputs(work),
+                outputs=_outputs(step.path),
                 tool="biggan " + biggan_cli.__version__,
                 python=platform.python_version(),
                 packages=dict(packages),
                 seconds=round(time.time() - started, 3),
             )
-            if flat:
+            work, target = step.path, parent / manifest_of.format(step.name)
+            if stem:
                 for path in sorted(work.iterdir()):
                     os.replace(str(path), str(parent / path.name))
                 write_json(target, manifest)
@@ -136,22 +135,14 @@ class RunDir:
                 os.rename(str(work), str(target))
                 step.path = target
         finally:
-            shutil.rmtree(str(work), ignore_errors=True)
-
-    def free_name(self, command: str, stem: str = "") -> str:
-        """A name that no finished artefact of ``command`` has: ``stem``, ``stem-2``, … or 00000, 00001, …"""
-        for number in itertools.count():
-            name = (stem if number == 0 else f"{stem}-{number + 1}") if stem else f"{number:05d}"
-            parent = self.path / command
-            if not (parent / name).exists() and not (parent / (name + ".manifest.json")).exists():
-                return name
+            shutil.rmtree(str(parent / _UNFINISHED.format(step.name)), ignore_errors=True)
 
 
 class Step:
-    """Where a step writes; ``path`` is the final folder once the step is done."""
+    """What a step is called and where it writes; ``path`` is the final folder once the step is done."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, name: str, path: Path):
+        self.name, self.path = name, path
 
 
 def create_run(outdir: Path, name: str) -> RunDir:
@@ -262,6 +253,28 @@ def _runs(outdir: Path) -> List[Path]:
 
 def _number(path: Path) -> int:
     return int(_NUMBERED.match(path.name).group(1))
+
+
+def _reserve(parent: Path, name: Optional[str], stem: Optional[str], manifest_of: str) -> Step:
+    """Take a name by making its working folder: no other process then has the same one."""
+    for tried in [name] if name else _free_names(stem):
+        taken, work = parent / manifest_of.format(tried), parent / _UNFINISHED.format(tried)
+        if not taken.exists():
+            try:
+                work.mkdir()
+                return Step(tried, work)
+            except FileExistsError:
+                taken = work
+    raise UsageError(f"--name {name} is taken: {taken} exists", fix="another --name, or none")
+
+
+def _free_names(stem: Optional[str]) -> Iterator[str]:
+    """``stem``, ``stem-2``, … or, without a stem, 00000, 00001, …; endless."""
+    for number in itertools.count():
+        if stem:
+            yield f"{stem}-{number + 1}" if number else stem
+        else:
+            yield f"{number:05d}"
 
 
 def _outputs(folder: Path) -> Dict[str, Any]:

@@ -114,7 +114,7 @@ def train(
             result = core.start(config, outdir, dry_run, report)
         else:
             result = core.resume(resume, values, preset, outdir, dry_run, report)
-    if result:
+    if as_json or not dry_run:
         console.result(result._asdict(), as_json)
 
 

@@ -1,7 +1,7 @@
 """A run's generator, ready to draw: the one way from a checkpoint to pictures."""
 
 import contextlib
-from typing import Dict, Iterator, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,12 +17,11 @@ from biggan_cli.training.checkpoints import Checkpoint
 
 
 class RunGenerator(NamedTuple):
-    """What :func:`open_generator` gives."""
+    """What :func:`open_generator` gives; ``draw`` is what was asked for with everything decided."""
 
     sampler: Sampler
-    record: RunRecord
     checkpoint: Checkpoint
-    truncation: Optional[float]
+    draw: DrawConfig
 
     def inputs(self) -> Dict[str, str]:
         """The files that the pictures come from, for a manifest: path in the run → sha256."""
@@ -35,36 +34,38 @@ def read_record(run: RunDir) -> RunRecord:
 
 
 @contextlib.contextmanager
-def open_generator(run: RunDir, settings: DrawConfig, report: Report) -> Iterator[RunGenerator]:
-    """The generator of a checkpoint with the asked weights and the standing statistics for the truncation."""
+def open_generator(
+    run: RunDir, settings: DrawConfig, asked: Sequence[Tuple[str, str]], report: Report
+) -> Iterator[RunGenerator]:
+    """The generator of a checkpoint with the asked weights and the standing statistics for the truncation.
+
+    Args:
+        asked: rows that say what is to be drawn, shown together with how.
+
+    Raises:
+        UsageError: no such checkpoint.
+        StepFailed: it is damaged.
+    """
     checkpoint = checkpoints.find(run, settings.checkpoint)
     record = configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
-    truncation = settings.truncation_for(record.config.train.truncation)
-    report(
-        "line",
-        text=f"{settings.weights} weights of step {checkpoint.step}, standing statistics, "
-        f"truncation {configs.truncation_text(truncation)}",
-    )
     model = record.config.model
+    truncation = settings.truncation_for(record.config.train.truncation)
+    decided = configs.replace(settings, checkpoint=str(checkpoint.step), truncation=truncation)
+    how = f"{settings.weights} weights, standing statistics, truncation {configs.truncation_text(truncation)}"
+    report("table", title=f"drawing from {run}", rows=[*asked, ("with", f"step {checkpoint.step}, {how}")])
     values = checkpoints.generator_values(checkpoints.read(checkpoint), settings.weights)
     with Sampler(model, settings.device, settings.batch) as sampler:
         sampler.load(folded_generator(values, model))
-        _set_standing_moments(sampler, checkpoint, settings.weights, truncation, record, report)
-        yield RunGenerator(sampler, record, checkpoint, truncation)
+        _set_standing_moments(sampler, checkpoint, decided, record, report)
+        yield RunGenerator(sampler, checkpoint, decided)
 
 
 def _set_standing_moments(
-    sampler: Sampler,
-    checkpoint: Checkpoint,
-    weights: str,
-    truncation: Optional[float],
-    record: RunRecord,
-    report: Report,
+    sampler: Sampler, checkpoint: Checkpoint, draw: DrawConfig, record: RunRecord, report: Report
 ) -> None:
     """Take the statistics kept beside the checkpoint, or measure and keep them."""
-    kept = checkpoint.prefix.with_name(
-        f"{checkpoint.prefix.name}.standing-{weights}-{configs.truncation_text(truncation)}.npz"
-    )
+    key = f"standing-{draw.weights}-{configs.truncation_text(draw.truncation)}"
+    kept = checkpoint.prefix.with_name(f"{checkpoint.prefix.name}.{key}.npz")
     names = list(batch_norms(record.config.model))
     moments = _read_moments(kept, names)
     if moments is not None:
@@ -72,7 +73,7 @@ def _set_standing_moments(
         return
     report("line", text=f"measuring the standing statistics over {STANDING_IMAGES} latents")
     moments = sampler.standing_moments(
-        truncation, progress=lambda done, total: report("advance", what="measuring", done=done, total=total)
+        draw.truncation, progress=lambda done, total: report("advance", what="measuring", done=done, total=total)
     )
     arrays = {}
     for name, (mean, variance) in moments.items():

@@ -34,17 +34,18 @@ def interpolate(run: RunDir, settings: InterpolateConfig, report: Report) -> Int
     ends = [class_index(settings.start, record.class_names, "--from")]
     ends.append(class_index(settings.end, record.class_names, "--to"))
     names = [record.class_names[end] for end in ends]
-    with open_generator(run, settings.draw, report) as opened:
-        z = z_of_seeds(settings.seeds, record.config.model.z_dim, opened.truncation)
+    asked = [("morph", f"{names[0]} to {names[1]}, {settings.frames} frames of {len(settings.seeds)} latents")]
+    with open_generator(run, settings.draw, asked, report) as opened:
+        z = z_of_seeds(settings.seeds, record.config.model.z_dim, opened.draw.truncation)
         first, last = opened.sampler.embedding(np.asarray(ends))
-        name = settings.name or run.free_name("interpolate", "{}-to-{}".format(*tuple(names)))
-        described = dict(configs.asdict(settings), truncation=opened.truncation)
-        with run.step("interpolate", name, described, opened.inputs(), packages(), flat=True) as step:
+        described = configs.asdict(configs.replace(settings, draw=opened.draw))
+        stem = settings.name or f"{names[0]}-to-{names[1]}"
+        with run.step("interpolate", settings.name, described, opened.inputs(), packages(), stem) as step:
             frames = []
             for place in np.linspace(0.0, 1.0, settings.frames, dtype=np.float32):
                 embedding = np.tile((1 - place) * first + place * last, (len(z), 1))
                 pictures = np.concatenate(list(opened.sampler.images_of_embedding(z, embedding)))
                 frames.append(images.tiled(images.to_uint8(pictures), columns=math.ceil(math.sqrt(len(z)))))
                 report("advance", what="drawing", done=len(frames), total=settings.frames)
-            images.write_gif(step.path / (name + ".gif"), frames, settings.fps)
-    return InterpolateResult(str(step.path / (name + ".gif")), len(frames))
+            images.write_gif(step.path / f"{step.name}.gif", frames, settings.fps)
+    return InterpolateResult(str(step.path / f"{step.name}.gif"), len(frames))

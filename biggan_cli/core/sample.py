@@ -12,6 +12,7 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data import images
 from biggan_cli.data.classes import class_index
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.inference.sampler import Sampler
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.rundir import RunDir, write_json
 from biggan_cli.runtime.versions import packages
@@ -45,31 +46,37 @@ def sample(run: RunDir, settings: SampleConfig, report: Report) -> SampleResult:
         StepFailed: a damaged checkpoint.
     """
     record = read_record(run)
-    truncation = settings.draw.truncation_for(record.config.train.truncation)
-    latents = _latents(settings, record, truncation)
-    with open_generator(run, settings.draw, report) as opened:
-        name = settings.name or run.free_name("sample")
-        with run.step("sample", name, _described(settings, opened.truncation), opened.inputs(), packages()) as step:
-            floats: List[np.ndarray] = []
-            grid = _Grid(record.class_names)
-            done = 0
-            for batch in opened.sampler.images(latents.z, latents.y):
-                for picture in images.to_uint8(batch):
-                    images.write_png(step.path / f"{latents.names[done]:06d}.png", picture)
-                    grid.add(picture, latents.y[done])
-                    done += 1
-                if settings.npz:
-                    floats.append(batch)
-                report("advance", what="drawing", done=done, total=len(latents.names))
-            if settings.npz:
-                pictures = np.concatenate(floats)
-                np.savez(str(step.path / "samples.npz"), images=pictures, z=latents.z, y=latents.y)
-            images.write_png(step.path / "grid.png", grid.picture())
-            write_json(step.path / "index.json", _index(latents, record))
+    latents = _latents(settings, record)
+    asked = [("pictures", f"{len(latents.names)}, classes {_classes_text(latents.y, record)}")]
+    with open_generator(run, settings.draw, asked, report) as opened:
+        described = configs.asdict(configs.replace(settings, draw=opened.draw))
+        with run.step("sample", settings.name, described, opened.inputs(), packages()) as step:
+            _draw(latents, settings.npz, opened.sampler, record, step.path, report)
     return SampleResult(str(step.path), len(latents.names), str(step.path / "grid.png"))
 
 
-def _latents(settings: SampleConfig, record: RunRecord, truncation) -> Latents:
+def _draw(
+    latents: Latents, keep_floats: bool, sampler: Sampler, record: RunRecord, folder: Path, report: Report
+) -> None:
+    """Write every picture, the grid, the index and, where asked for, the floats."""
+    floats: List[np.ndarray] = []
+    grid = _Grid(record.class_names)
+    done = 0
+    for batch in sampler.images(latents.z, latents.y):
+        for picture in images.to_uint8(batch):
+            images.write_png(folder / f"{latents.names[done]:06d}.png", picture)
+            grid.add(picture, latents.y[done])
+            done += 1
+        if keep_floats:
+            floats.append(batch)
+        report("advance", what="drawing", done=done, total=len(latents.names))
+    if keep_floats:
+        np.savez(str(folder / "samples.npz"), images=np.concatenate(floats), z=latents.z, y=latents.y)
+    images.write_png(folder / "grid.png", grid.picture())
+    write_json(folder / "index.json", _index(latents, record))
+
+
+def _latents(settings: SampleConfig, record: RunRecord) -> Latents:
     model = record.config.model
     if settings.latents is not None:
         return _read_latents(settings, record)
@@ -84,6 +91,7 @@ def _latents(settings: SampleConfig, record: RunRecord, truncation) -> Latents:
                 f"--num {settings.num} does not fit the {len(seeds)} seeds of --seeds", fix="leave --num out"
             )
         y = classes_of_seeds(seeds, model.num_classes)
+    truncation = settings.draw.truncation_for(record.config.train.truncation)
     return Latents(list(seeds), z_of_seeds(seeds, model.z_dim, truncation), y)
 
 
@@ -137,6 +145,13 @@ def _read_latents(settings: SampleConfig, record: RunRecord) -> Latents:
     return Latents(range(len(z)), z.astype(np.float32), y.reshape(-1).astype(np.int32))
 
 
+def _classes_text(y: np.ndarray, record: RunRecord) -> str:
+    """``three:40, eight:16``, the first few of many."""
+    labels, places, counts = np.unique(y, return_index=True, return_counts=True)
+    parts = [f"{record.class_names[labels[i]]}:{counts[i]}" for i in np.argsort(places)]
+    return ", ".join(parts if len(parts) <= GRID_ROWS else [*parts[:GRID_ROWS], "…"])
+
+
 class _Grid:
     """Collects the first pictures of each class, a row for each, in the order in which classes appear."""
 
@@ -162,7 +177,3 @@ def _index(latents: Latents, record: RunRecord) -> List[Dict[str, Any]]:
         dict(file=f"{name:06d}.png", seed=int(name), label=int(label), class_name=record.class_names[label])
         for name, label in zip(latents.names, latents.y)
     ]
-
-
-def _described(settings: SampleConfig, truncation) -> Dict[str, Any]:
-    return dict(configs.asdict(settings), truncation=truncation)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Any, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -44,7 +44,13 @@ class TrainResult(NamedTuple):
     seconds: float
 
 
-def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Optional[TrainResult]:
+class TrainPlan(NamedTuple):
+    """What a dry run would do: the content of ``config.json``."""
+
+    plan: Mapping[str, Any]
+
+
+def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Union[TrainResult, TrainPlan]:
     """Train a new run. A dry run reports the plan and touches nothing.
 
     Raises:
@@ -57,7 +63,7 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Opt
     record = RunRecord(config, dataset.class_names, dataset.digest(), biggan_cli.__version__)
     if dry_run:
         _announce(record, dataset, f"a new run in {outdir}", report)
-        return None
+        return TrainPlan(configs.to_json(record))
     require(config.train.device)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
@@ -71,7 +77,7 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Opt
 
 def resume(
     which: str, values: Mapping[str, Any], preset: Optional[str], outdir: Path, dry_run: bool, report: Report
-) -> Optional[TrainResult]:
+) -> Union[TrainResult, TrainPlan]:
     """Carry on with a run from its latest checkpoint, under its own configuration.
 
     Args:
@@ -102,7 +108,7 @@ def resume(
         where = f"{run}, from step {checkpoint.step}"
         if dry_run:
             _announce(record, dataset, where, report)
-            return None
+            return TrainPlan(configs.to_json(record))
         require(record.config.train.device)
         if record != stored:
             write_json(run.config, configs.to_json(record))

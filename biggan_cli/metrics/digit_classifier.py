@@ -9,10 +9,11 @@ from typing import Tuple
 
 import numpy as np
 
+from biggan_cli.data.datasets import RESOURCES
 from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import tf
 
-GRAPH = Path(__file__).parent / "digit_classifier.pb"
+GRAPH = RESOURCES / "digit_classifier.pb"
 RESOLUTION = 32
 _BATCH = 250
 

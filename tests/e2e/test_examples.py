@@ -21,8 +21,7 @@ def test_the_demo_draws_digits_that_are_recognized(tmp_path):
     done = subprocess.run(
         ["sh", str(EXAMPLES / "01_digits" / "run.sh")],
         env=dict(os.environ, PATH=path, BIGGAN_RUNS=str(tmp_path)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
     )
     assert done.returncode == 0, done.stderr.decode()
     shares = dict(re.findall(r"^(\w+) +(\d\.\d{3})$", done.stdout.decode(), re.MULTILINE))

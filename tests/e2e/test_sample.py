@@ -41,6 +41,7 @@ def test_pictures_grid_index_manifest(plain):
     assert classes(plain)[:3] + classes(plain)[10:] == ["zero", "one", "two", "zero", "one"]
     manifest = json.loads((plain / "manifest.json").read_text())
     assert set(manifest["outputs"]) == set(names) | {"grid.png", "index.json"}
+    assert manifest["config"]["draw"]["truncation"] == 2.0 and manifest["config"]["draw"]["checkpoint"] == "4"
     assert manifest["outputs"]["000003.png"]["sha256"] == sha256(plain / "000003.png")
     run = plain.parent.parent
     assert {run / path for path in manifest["inputs"]} < set((run / "checkpoints").iterdir())

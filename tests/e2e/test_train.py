@@ -88,6 +88,8 @@ def test_a_dry_run_shows_the_plan_and_leaves_nothing(biggan, tmp_path):
     assert done.stdout == ""
     for words in ("4500 to train, 500 held out", "204,668 parameters", "zero", "batch 32", "truncation 2"):
         assert words in done.stderr
+    shown = json.loads(biggan("train", "--preset", "digits", "--dry-run", "--json", cwd=tmp_path, check=0).stdout)
+    assert shown["plan"]["config"]["train"]["batch"] == 32
     assert list(tmp_path.iterdir()) == []
 
 

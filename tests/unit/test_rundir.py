@@ -98,9 +98,9 @@ def test_damaged_json_is_named(tmp_path, content):
     assert "config.json" in raised.value.message
 
 
-def finished_step(run, name, flat=False):
-    with run.step("sample", name, dict(num=1), {"in": "00"}, {"numpy": "1"}, flat=flat) as step:
-        (step.path / (name + ".txt")).write_text("x")
+def finished_step(run, name=None, stem=None):
+    with run.step("sample", name, dict(num=1), {"in": "00"}, {"numpy": "1"}, stem) as step:
+        (step.path / f"{step.name}.txt").write_text("x")
     return step
 
 
@@ -112,8 +112,14 @@ def test_a_step_appears_whole_with_a_manifest(tmp_path):
     assert manifest["command"] == "sample" and manifest["config"] == {"num": 1}
     assert manifest["inputs"] == {"in": "00"} and manifest["packages"] == {"numpy": "1"}
     assert manifest["outputs"] == {"one.txt": {"bytes": 1, "sha256": sha256(step.path / "one.txt")}}
-    flat = finished_step(run, "two", flat=True)
-    assert (flat.path / "two.txt").is_file() and (flat.path / "two.manifest.json").is_file()
+
+
+def test_a_step_of_files_has_its_manifest_beside_them(tmp_path):
+    run = made(tmp_path)
+    step = finished_step(run, stem="a-to-b")
+    assert step.path == run.path / "sample"
+    assert sorted(path.name for path in step.path.iterdir()) == ["a-to-b.manifest.json", "a-to-b.txt"]
+    assert list(json.loads((step.path / "a-to-b.manifest.json").read_text())["outputs"]) == ["a-to-b.txt"]
 
 
 @pytest.mark.parametrize("stop", (RuntimeError, KeyboardInterrupt))
@@ -125,13 +131,19 @@ def test_an_unfinished_step_leaves_nothing(tmp_path, stop):
     assert list((run.path / "sample").iterdir()) == []
 
 
-def test_names_are_taken_once_and_free_ones_are_found(tmp_path):
+def test_names_are_free_or_refused(tmp_path):
     run = made(tmp_path)
-    assert run.free_name("sample") == "00000"
-    finished_step(run, "00000")
-    assert run.free_name("sample") == "00001"
+    assert [finished_step(run).name for _ in range(2)] == ["00000", "00001"]
+    assert [finished_step(run, stem="a").name for _ in range(2)] == ["a", "a-2"]
     with pytest.raises(UsageError) as raised:
         finished_step(run, "00000")
     assert "--name 00000 is taken" in raised.value.message
-    finished_step(run, "a-to-b", flat=True)
-    assert run.free_name("sample", "a-to-b") == "a-to-b-2"
+
+
+def test_two_steps_at_once_get_two_names(tmp_path):
+    run = made(tmp_path)
+    with run.step("sample", None, {}, {}, {}) as one, run.step("sample", None, {}, {}, {}) as other:
+        assert {one.name, other.name} == {"00000", "00001"}
+        with pytest.raises(UsageError), run.step("sample", "00001", {}, {}, {}):
+            pass
+    assert len(list((run.path / "sample").iterdir())) == 2
