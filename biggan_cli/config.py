@@ -55,8 +55,11 @@ class TrainConfig:
     keep_checkpoints: int = 5
 
 
-FREE_ON_RESUME = ("steps", "device", "save_every", "sample_every", "log_every", "keep_checkpoints")
-"""What a resumed run may change: nothing that the numbers of a step depend on."""
+FREE_ON_RESUME = ("steps", "data", "device", "save_every", "sample_every", "log_every", "keep_checkpoints")
+"""What a resumed run may change: nothing that the numbers of a step depend on.
+
+The data may have moved; that they are the same is checked by their digest.
+"""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ PRESETS = {
     ),
     "digits": Preset(
         source="tuned on the built-in digits",
-        reaches="see README",
+        reaches="a digit classifier takes 0.955 of 1,000 samples for the asked digit, 0.989 after 1,500 steps",
         values=dict(
             data="digits",
             base_channels=8,

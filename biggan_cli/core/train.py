@@ -78,7 +78,7 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Uni
 def resume(
     which: str, values: Mapping[str, Any], preset: Optional[str], outdir: Path, dry_run: bool, report: Report
 ) -> Union[TrainResult, TrainPlan]:
-    """Carry on with a run from its latest checkpoint, under its own configuration.
+    """Carry on with a run from its latest checkpoint, or from the start, under its own configuration.
 
     Args:
         values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
@@ -91,21 +91,21 @@ def resume(
     with run.lock():
         stored = read_record(run)
         record = configs.replace(stored, config=configs.resume_with(stored.config, values, preset, str(run)))
-        checkpoint = checkpoints.find(run)
-        steps = record.config.train.steps
-        if checkpoint.step >= steps:
+        checkpoint = checkpoints.find(run) if checkpoints.complete(run) else None
+        reached, steps = checkpoint.step if checkpoint else 0, record.config.train.steps
+        if reached >= steps:
             raise UsageError(
-                f"{run} is finished: it is at step {checkpoint.step} of --steps {steps}",
-                fix=f"biggan train --resume {run} --steps {2 * checkpoint.step}",
+                f"{run} is finished: it is at step {reached} of --steps {steps}",
+                fix=f"biggan train --resume {run} --steps {2 * reached}",
             )
         dataset = datasets.load(record.config.train.data, record.config.model.resolution)
         if dataset.digest() != record.data_digest:
             raise UsageError(
                 f"--data {record.config.train.data} is not what {run} was trained on: "
                 f"its digest is {dataset.digest()[:12]}, the run's {record.data_digest[:12]}",
-                fix="a new run without --resume",
+                fix="--data with the data of that run, or a new run without --resume",
             )
-        where = f"{run}, from step {checkpoint.step}"
+        where = f"{run}, from step {reached}"
         if dry_run:
             _announce(record, dataset, where, report)
             return TrainPlan(configs.to_json(record))

@@ -9,8 +9,8 @@ Channels are multiples of ``base_channels``; parameters counted at 96 channels, 
 res   generator blocks         its attention    discriminator blocks (d = halves)   G            D
 ====  =======================  ===============  ==================================  ===========  ============
 32    4, 4, 4                  after 2 (16 px)  4d, 4d, 4, 4                        10,315,428   9,937,442
-64    16, 8, 4, 2              after 3 (32 px)  1d, 2d, 4d, 8d, 16                  37,366,980   40,130,498
-128   16, 8, 4, 2, 1           after 4 (64 px)  1d, 2d, 4d, 8d, 16d, 16             38,240,868   83,390,210
+64    16, 8, 4, 2              after 3 (32 px)  1d, 2d, 4d, 8d, 16                  73,411,236   43,991,498
+128   16, 8, 4, 2, 1           after 4 (64 px)  1d, 2d, 4d, 8d, 16d, 16             73,468,116   88,822,730
 ====  =======================  ===============  ==================================  ===========  ============
 
 Source: Brock et al. 2019 (arXiv:1809.11096), appendix B, in the variant of the documented CIFAR-10 model

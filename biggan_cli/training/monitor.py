@@ -66,8 +66,7 @@ class Records:
 
     def __init__(self, run: RunDir, resumed_at: int):
         """Drops what ``stats.jsonl`` holds beyond the step that the run resumes at."""
-        if resumed_at:
-            _truncate(run.stats, resumed_at)
+        _truncate(run.stats, resumed_at)
         self._stats = open(str(run.stats), "a")  # noqa: SIM115, closed by __exit__
         self._events = tf.summary.FileWriter(str(run.path))
         if resumed_at:

@@ -6,8 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
+from scipy import io
 
 from tests.conftest import TINY
+
+BATCHES = [f"data_batch_{number}.mat" for number in range(1, 6)] + ["test_batch.mat"]
 
 
 def refused(done, *words):
@@ -61,7 +64,7 @@ def test_a_folder_without_data(biggan, tmp_path):
 
 
 def test_a_cut_off_data_file(biggan, tmp_path):
-    for name in [f"data_batch_{number}.mat" for number in range(1, 6)] + ["test_batch.mat"]:
+    for name in BATCHES:
         (tmp_path / name).write_bytes(b"MATLAB 5.0 MAT-file".ljust(128, b"\0"))
     refused(biggan("train", "--data", "cifar10:.", cwd=tmp_path, check=1), "data_batch_1.mat is cut off")
 
@@ -104,6 +107,14 @@ def test_resume_of_a_finished_run(biggan, run):
 )
 def test_resume_with_a_conflicting_flag(biggan, run, arguments, words):
     refused(biggan("train", "--resume", run, "--steps", 6, *arguments, check=2), words)
+
+
+def test_resume_with_other_data(biggan, run, tmp_path):
+    for number, name in enumerate(BATCHES):
+        content = dict(data=np.full((10, 3072), number, np.uint8), labels=np.arange(10))
+        io.savemat(str(tmp_path / name), content)
+    done = biggan("train", "--resume", run, "--steps", 6, "--data", f"cifar10:{tmp_path}", check=2)
+    refused(done, "is not what", "its digest is")
 
 
 def test_two_processes_on_one_run(biggan, run):

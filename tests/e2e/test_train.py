@@ -1,6 +1,7 @@
 """Training through the console script: what a run leaves, exact resume, interruption."""
 
 import json
+import shutil
 import signal
 import subprocess
 
@@ -81,6 +82,18 @@ def test_interrupted_training_saves_and_says_how_to_go_on(biggan, tmp_path, numb
     assert f"fix: biggan train --resume {run}" in rest
     biggan("train", "--resume", run, "--steps", saved.step + 2, check=0)
     assert checkpoints.find(RunDir(run)).step == saved.step + 2
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_starts_again(biggan, tiny_run, tmp_path):
+    run = tmp_path / tiny_run.name
+    shutil.copytree(str(tiny_run), str(run))
+    for path in (run / "checkpoints").iterdir():
+        path.unlink()
+    done = biggan("train", "--resume", run, check=0)
+    assert "from step 0" in done.stderr
+    again, before = values_of(run), values_of(tiny_run)
+    assert all(again[name].tobytes() == before[name].tobytes() for name in before)
+    assert len((run / "stats.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(biggan, tmp_path):
