@@ -1,7 +1,6 @@
 """Train a new run, or carry on with one."""
 
 import contextlib
-import os
 import time
 from pathlib import Path
 from typing import Any, List, Mapping, NamedTuple, Optional, Tuple, Union
@@ -22,7 +21,7 @@ from biggan_cli.model.architecture import discriminator_weights, generator_weigh
 from biggan_cli.model.initial import initial_values
 from biggan_cli.model.latents import z_of_seeds
 from biggan_cli.rundir import RunDir, create_run, open_run, whole_file, write_json
-from biggan_cli.runtime.device import open_session, require
+from biggan_cli.runtime.device import cpu_cores, open_session, require
 from biggan_cli.runtime.tf import assign_values, tf
 from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.training import checkpoints, ema, loop
@@ -257,6 +256,6 @@ def _plan(record: RunRecord, dataset: Dataset, where: str) -> List[Tuple[str, st
             "latents",
             f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}, seed {train.seed}",
         ),
-        ("device", f"{train.device}, float32, {len(os.sched_getaffinity(0))} cores, TensorFlow {tensorflow_version()}"),
+        ("device", f"{train.device}, float32, {cpu_cores()} cores, TensorFlow {tensorflow_version()}"),
         ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]

@@ -40,11 +40,12 @@ def upsample_conv(x, w, b, fused: bool):
     """
     if not fused:
         return conv(upsample(x), w, b)
-    _, height, width, _ = x.shape.as_list()
     kernel = tf.transpose(_shifted_sum(_shifted_sum(w, 0, flip=True), 1, flip=True), [0, 1, 3, 2])
-    shape = tf.stack([tf.shape(x)[0], 2 * height, 2 * width, w.shape.as_list()[3]])
+    batch, height, width, _ = x.shape.as_list()
+    result = [batch, 2 * height, 2 * width, w.shape.as_list()[3]]
+    shape = result if batch else tf.stack([tf.shape(x)[0], *result[1:]])
     y = tf.nn.conv2d_transpose(x, kernel, shape, strides=[1, 2, 2, 1], padding="SAME")
-    y.set_shape([x.shape.as_list()[0], 2 * height, 2 * width, w.shape.as_list()[3]])
+    y.set_shape(result)
     return tf.nn.bias_add(y, b)
 
 

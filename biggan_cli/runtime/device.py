@@ -1,6 +1,7 @@
 """Where a graph runs: the session of a device. The only place that knows device options."""
 
 import contextlib
+import os
 from typing import Iterator
 
 from biggan_cli.errors import NotReady
@@ -18,6 +19,13 @@ def open_session(graph, device: str) -> Iterator:
         config = tf.ConfigProto(device_count={"GPU": 0})
     with tf.Session(graph=graph, config=config) as session:
         yield session
+
+
+def cpu_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def require(device: str) -> None:

@@ -141,6 +141,18 @@ def test_every_update_reads_its_own_batch(training, part, place):
     assert training.reset().step(**{part: changed}) != training.reset().step()
 
 
+def test_shapes_are_static_and_types_are_those_of_an_accelerator(training):
+    """An NPU compiles the graph once for fixed shapes and has no 64-bit arithmetic."""
+    outputs = [
+        (operation.type, tensor)
+        for operation in training.handles.step.graph.get_operations()
+        for tensor in operation.outputs
+        if operation.type != "BroadcastGradientArgs"  # folded away: its inputs are the static shapes
+    ]
+    assert {kind for kind, tensor in outputs if not tensor.shape.is_fully_defined()} == set()
+    assert {tensor.dtype.name for _, tensor in outputs} <= {"float32", "int32", "uint8", "bool", "resource"}
+
+
 def test_a_step_gives_the_same_again(training):
     assert training.reset().step() == training.reset().step()
 
