@@ -39,27 +39,27 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Shell code that sets $venv to an environment that is complete. A candidate for Python counts only if it runs
-# and can make environments: shims and stripped builds do not.
+# and can make environments: shims and stripped builds do not. PYTHON= is the only candidate where it is given.
 runs = "$$1" -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info[:2] $(1))' 2>/dev/null
 
 define find_lane
 python37() { \
-  for candidate in "$$PYTHON" python3.7 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.7.*/bin/python \
-                   "$$(uv python find 3.7 2>/dev/null)"; do \
+  for candidate in $${PYTHON:-python3.7 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.7.*/bin/python \
+                              "$$(uv python find 3.7 2>/dev/null)"}; do \
     set -- "$$candidate"; if [ -n "$$1" ] && $(call runs,!= (3, 7)); then echo "$$1"; return 0; fi; \
   done; \
-  if command -v uv >/dev/null 2>&1 && uv python install -q 3.7 2>/dev/null; then uv python find 3.7; return 0; fi; \
-  return 1; \
+  [ -z "$$PYTHON" ] && uv python install -q 3.7 2>/dev/null && uv python find 3.7; \
 }; \
 python_new() { set -- "$${PYTHON:-python3}"; $(call runs,< (3, 9)) && echo "$$1"; }; \
 case "$$LANE" in \
-  tf1) python=$$(python37) || { echo 'error: LANE=tf1 needs Python 3.7, and none runs here' >&2; \
+  tf1) python=$$(python37) || { echo "error: LANE=tf1 needs Python 3.7 with venv, and $${PYTHON:-python3.7} is none" >&2; \
        echo '  fix: install one, name it with PYTHON=, or take LANE=tf2' >&2; exit 4; } ;; \
-  tf2) python=$$(python_new) || { echo "error: LANE=tf2 needs Python 3.9 or later, and $${PYTHON:-python3} is none" >&2; \
+  tf2) python=$$(python_new) || { echo "error: LANE=tf2 needs Python 3.9 or later with venv, and $${PYTHON:-python3} is none" >&2; \
        echo '  fix: name one with PYTHON=' >&2; exit 4; } ;; \
   '')  if python=$$(python37); then LANE=tf1; \
-       elif python=$$(python_new); then LANE=tf2; echo "no Python 3.7 here: taking $$python with TensorFlow 2" >&2; \
-       else echo 'error: neither Python 3.7 nor Python 3.9 or later runs here' >&2; \
+       elif python=$$(python_new); then LANE=tf2; \
+       [ -n "$$PYTHON" ] || echo "no Python 3.7 here: taking $$python with TensorFlow 2" >&2; \
+       else echo "error: $${PYTHON:-python3} is neither Python 3.7 nor 3.9 or later, with venv" >&2; \
        echo '  fix: name one with PYTHON=' >&2; exit 4; fi ;; \
   *)   echo "error: LANE=$$LANE is not tf1 or tf2" >&2; exit 2 ;; \
 esac
