@@ -81,6 +81,7 @@ def iterator(source: BatchSource, model: ModelConfig, train: TrainConfig, start:
             tensor.set_shape(shape)
         return tuple(tensors)
 
-    dataset = tf.data.Dataset.range(start, train.steps).map(batch_of).prefetch(2)
-    batches = tf.data.make_initializable_iterator(dataset)
-    return batches.initializer, Batch(*batches.get_next())
+    with tf.name_scope("data"):  # its operations take no name of a variable
+        dataset = tf.data.Dataset.range(start, train.steps).map(batch_of).prefetch(2)
+        batches = tf.data.make_initializable_iterator(dataset)
+        return batches.initializer, Batch(*batches.get_next())
