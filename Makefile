@@ -20,13 +20,13 @@ help:
 	@echo 'each with LANE=tf1 or LANE=tf2, and PYTHON= for another interpreter'
 
 setup:
-	@$(ensure) && echo "$$venv is ready"
+	@$(ensure) && $(say_how)
 
 demo:
-	@$(ensure) && PATH="$$PWD/$$venv/bin:$$PATH" sh examples/01_digits/run.sh
+	@$(ensure) && PATH="$$PWD/$$venv/bin:$$PATH" sh examples/01_digits/run.sh && $(say_how)
 
 test:
-	@$(ensure) && $$venv/bin/python -m pytest
+	@$(ensure) && $$venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check:
 	@$(ensure) && $$venv/bin/ruff check && $$venv/bin/ruff format --check
@@ -40,17 +40,16 @@ clean:
 
 # Shell code that sets $venv to an environment that is complete. A candidate for Python counts only if it runs
 # and can make environments: shims and stripped builds do not. PYTHON= is the only candidate where it is given.
-runs = "$$1" -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info[:2] $(1))' 2>/dev/null
+runs = "$$candidate" -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info[:2] $(1))' 2>/dev/null
 
 define find_lane
 python37() { \
-  for candidate in $${PYTHON:-python3.7 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.7.*/bin/python \
-                              "$$(uv python find 3.7 2>/dev/null)"}; do \
-    set -- "$$candidate"; if [ -n "$$1" ] && $(call runs,!= (3, 7)); then echo "$$1"; return 0; fi; \
-  done; \
+  if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; \
+  else set -- python3.7 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.7.*/bin/python "$$(uv python find 3.7 2>/dev/null)"; fi; \
+  for candidate; do if [ -n "$$candidate" ] && $(call runs,!= (3, 7)); then echo "$$candidate"; return 0; fi; done; \
   [ -z "$$PYTHON" ] && uv python install -q 3.7 2>/dev/null && uv python find 3.7; \
 }; \
-python_new() { set -- "$${PYTHON:-python3}"; $(call runs,< (3, 9)) && echo "$$1"; }; \
+python_new() { candidate=$${PYTHON:-python3}; $(call runs,< (3, 9)) && echo "$$candidate"; }; \
 case "$$LANE" in \
   tf1) python=$$(python37) || { echo "error: LANE=tf1 needs Python 3.7 with venv, and $${PYTHON:-python3.7} is none" >&2; \
        echo '  fix: install one, name it with PYTHON=, or take LANE=tf2' >&2; exit 4; } ;; \
@@ -65,12 +64,14 @@ case "$$LANE" in \
 esac
 endef
 
+say_how = echo "$$venv is ready; to have its biggan on PATH: . $$venv/bin/activate"
+
 define ensure
 $(find_lane); \
 venv=.venv/$$LANE; \
 if ! cmp -s pyproject.toml $$venv/installed.toml; then \
-  echo "setting up $$venv with $$($$python --version) (a minute or two)" >&2; \
-  $$python -m venv --clear $$venv && \
+  echo "setting up $$venv with $$("$$python" --version) (a minute or two)" >&2; \
+  "$$python" -m venv --clear $$venv && \
   $$venv/bin/python -m pip install -q --disable-pip-version-check --upgrade pip && \
   $$venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]' && \
   cp pyproject.toml $$venv/installed.toml || exit 4; \

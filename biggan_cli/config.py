@@ -5,17 +5,21 @@ defaults of the reference model. The resolved configuration is stored with the r
 """
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
-from biggan_cli.errors import UsageError
+from biggan_cli.errors import StepFailed, UsageError
 
 SCHEMA = 1
 RESOLUTIONS = (32, 64, 128)
 DEVICES = ("cpu", "gpu")
 RESAMPLE = ("fused", "plain")
 WEIGHTS = ("ema", "raw")
+BN = ("standing", "moving")
 MAX_SEED = 2**32 - 1
+MAX_PICTURES = 1000000
+MAX_COUNT = 2**31 - 1
+DRAW_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class TrainConfig:
     seed: int = 0
     device: str = "cpu"
     resample: str = "fused"
+    gain_start: float = 1.0
+    """What the gains of the conditional batch norms start at: 0 in the reference. No flag sets it."""
     save_every: int = 1000
     sample_every: int = 1000
     log_every: int = 50
@@ -73,26 +79,32 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is stored with a run and with each of its checkpoints, so that nothing is asked twice."""
+    """What is stored with a run and with each of its checkpoints, so that nothing is asked twice.
+
+    ``data_digest`` is None while nothing was trained here: an imported run that was not resumed yet. ``bn`` are
+    the statistics that its batch norms use unless a command is told otherwise.
+    """
 
     config: RunConfig
     class_names: Tuple[str, ...]
-    data_digest: str
+    data_digest: Optional[str]
     biggan: str
+    bn: str = "standing"
 
 
 @dataclass(frozen=True)
 class DrawConfig:
     """How a command that draws pictures opens a run's generator.
 
-    ``truncation`` "run" is the one that the run was trained with; None is none.
+    ``truncation`` "run" is the one that the run was trained with; None is none. ``bn`` None is the run's own.
     """
 
     checkpoint: Optional[str] = None
     weights: str = "ema"
+    bn: Optional[str] = None
     truncation: Union[float, str, None] = "run"
     device: str = "cpu"
-    batch: int = 64
+    batch: int = DRAW_BATCH
 
     def truncation_for(self, trained: Optional[float]) -> Optional[float]:
         return trained if self.truncation == "run" else self.truncation
@@ -118,7 +130,7 @@ PRESETS = {
         values=dict(
             data="digits",
             base_channels=8,
-            steps=400,
+            steps=500,
             batch=32,
             g_lr=1e-3,
             d_lr=2e-3,
@@ -162,7 +174,7 @@ def resolve(preset: str, values: Mapping[str, Any]) -> RunConfig:
         UsageError: an unknown preset or field, or a value that cannot be.
     """
     if preset not in PRESETS:
-        raise UsageError(f"--preset {preset} is unknown", hint=f"the presets are: {', '.join(sorted(PRESETS))}")
+        raise UsageError(f"--preset {preset} is unknown", hint=_known_presets())
     merged = dict(PRESETS[preset].values)
     merged.update(values)
     model_fields = {field.name for field in fields(ModelConfig)}
@@ -178,54 +190,66 @@ def to_json(record: RunRecord) -> Dict[str, Any]:
     return dict(asdict(record), schema=SCHEMA)
 
 
-def from_json(stored: Mapping[str, Any], origin: str) -> RunRecord:
+def from_json(stored: Any, origin: str) -> RunRecord:
     """The record that :func:`to_json` stored; ``origin`` names the file in errors.
 
     Raises:
-        UsageError: another schema, an unknown or missing key, a value that cannot be.
+        StepFailed: another schema, an unknown or missing key, a value that cannot be.
     """
-    if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
-        found = stored.get("schema") if isinstance(stored, dict) else None
-        raise UsageError(
-            f"{origin} has schema {found}, this biggan reads schema {SCHEMA}",
+    schema = stored.get("schema") if isinstance(stored, dict) else None
+    if schema != SCHEMA:
+        raise StepFailed(
+            f"{origin} has schema {schema}, this biggan reads schema {SCHEMA}",
             fix="use the version of biggan that wrote it",
         )
-    values = {key: value for key, value in stored.items() if key != "schema"}
-    lacking = sorted({field.name for field in fields(RunRecord)} - set(values))
-    if lacking:
-        raise UsageError(f"{origin} lacks the key {', '.join(lacking)}")
-    values["config"] = RunConfig(
-        values["config"].get("preset"),
-        _build(ModelConfig, values["config"].get("model", {}), origin),
-        _build(TrainConfig, values["config"].get("train", {}), origin),
-    )
-    values["class_names"] = tuple(values["class_names"])
-    record = _build(RunRecord, values, origin)
-    validate(record.config)
-    return record
+    try:
+        values = _checked(RunRecord, {key: value for key, value in stored.items() if key != "schema"})
+        config = _checked(RunConfig, values["config"])
+        config = RunConfig(
+            config["preset"],
+            ModelConfig(**_checked(ModelConfig, config["model"])),
+            TrainConfig(**_checked(TrainConfig, config["train"])),
+        )
+        names = tuple(values["class_names"])
+        if not all(isinstance(name, str) for name in names) or len(names) != config.model.num_classes:
+            raise ValueError(f"class_names are not {config.model.num_classes} names")
+        validate(config)
+    except (ValueError, UsageError) as error:
+        raise StepFailed(f"{origin} is damaged: {error}", hint="it is written by biggan, not by hand") from error
+    return RunRecord(**dict(values, config=config, class_names=names))
 
 
-def resume_with(config: RunConfig, values: Mapping[str, Any], preset: Optional[str], run: str) -> RunConfig:
+def resume_with(record: RunRecord, values: Mapping[str, Any], preset: Optional[str], run: str) -> RunConfig:
     """The configuration of a resumed run: its own, with those of the given ``values`` that may change.
 
+    Where nothing was trained here yet, the recipe is still open, and only the model is given.
+
     Raises:
-        UsageError: a given value differs from the run's own and is not in ``FREE_ON_RESUME``.
+        UsageError: a given value differs from the run's own and may not change.
     """
-    if preset is not None and preset != config.preset:
+    config = record.config
+    if record.data_digest is None:
+        model_fields = {field.name for field in fields(ModelConfig)}
+        recipe = resolve(preset or config.preset, {k: v for k, v in values.items() if k not in model_fields})
+        config, free = replace(recipe, model=config.model), tuple(asdict(recipe.train))
+    elif preset is not None and preset != config.preset:
         raise UsageError(
             f"--preset {preset} conflicts with the run's own preset {config.preset}",
             needed_by="biggan train --resume " + run,
             fix="leave --preset out",
         )
+    else:
+        free = FREE_ON_RESUME
     own = dict(asdict(config.model), **asdict(config.train))
     for field, value in values.items():
-        if value != own[field] and field not in FREE_ON_RESUME:
+        if value != own[field] and field not in free:
+            shown, owned = (truncation_text(v) if field == "truncation" else v for v in (value, own[field]))
             raise UsageError(
-                f"{flag_of(field)} {value} conflicts with the run's own {own[field]}",
+                f"{flag_of(field)} {shown} conflicts with the run's own {owned}",
                 needed_by="biggan train --resume " + run,
                 fix=f"leave {flag_of(field)} out, or start a new run without --resume",
             )
-    config = replace(config, train=replace(config.train, **{k: v for k, v in values.items() if k in FREE_ON_RESUME}))
+    config = replace(config, train=replace(config.train, **{k: v for k, v in values.items() if k in free}))
     validate(config)
     return config
 
@@ -233,38 +257,52 @@ def resume_with(config: RunConfig, values: Mapping[str, Any], preset: Optional[s
 def validate(config: RunConfig) -> None:
     """Every rule that needs no file; the first broken one is raised as a UsageError that names its flag."""
     values = dict(asdict(config.model), **asdict(config.train))
+    if config.preset not in PRESETS:
+        raise UsageError(f"--preset {config.preset} is unknown", hint=_known_presets())
     _choice(values, "resolution", RESOLUTIONS)
     _choice(values, "device", DEVICES)
     _choice(values, "resample", RESAMPLE)
     for field in _POSITIVE_INTEGERS:
-        if values[field] < 1:
-            raise UsageError(f"{flag_of(field)} {values[field]} is not a positive whole number")
+        validate_count(flag_of(field), values[field])
     for field in ("g_lr", "d_lr"):
         if not 0.0 < values[field] < math.inf:
-            raise UsageError(f"{flag_of(field)} {values[field]} is not a positive number")
+            raise UsageError(
+                f"{flag_of(field)} {values[field]} is not a positive number",
+                fix=f"{flag_of(field)} {defaults()[field]}",
+            )
     for field in ("beta1", "beta2", "ema_decay"):
         if not 0.0 <= values[field] < 1.0:
-            raise UsageError(f"{flag_of(field)} {values[field]} is outside [0, 1)")
+            raise UsageError(
+                f"{flag_of(field)} {values[field]} is outside [0, 1)", fix=f"{flag_of(field)} {defaults()[field]}"
+            )
     if not 0.0 <= values["orthogonal"] < math.inf:
-        raise UsageError(f"--orthogonal {values['orthogonal']} is negative or not a number")
+        raise UsageError(
+            f"--orthogonal {values['orthogonal']} is negative or not a number", fix="--orthogonal 0 switches it off"
+        )
     if not 0 <= values["seed"] <= MAX_SEED:
-        raise UsageError(f"--seed {values['seed']} is outside 0…{MAX_SEED}")
+        raise UsageError(f"--seed {values['seed']} is outside 0…{MAX_SEED}", fix="--seed 0")
     validate_truncation(values["truncation"])
     _validate_widths(config.model)
+
+
+def validate_count(flag: str, value: int, most: int = MAX_COUNT) -> None:
+    """A whole number from 1 to ``most``."""
+    if not 1 <= value <= most:
+        raise UsageError(f"{flag} {value} is not a whole number from 1 to {most}", fix=f"{flag} with one of these")
 
 
 def validate_truncation(truncation: Optional[float]) -> None:
     """``None`` is no truncation; otherwise a threshold in standard deviations, above 0."""
     if truncation is not None and not 0.0 < truncation < math.inf:
         raise UsageError(
-            f"--truncation {truncation} is not a positive number of standard deviations",
+            f"--truncation {truncation_text(truncation)} is not a positive number of standard deviations",
             fix="--truncation none switches it off",
         )
 
 
 def truncation_text(truncation: Optional[float]) -> str:
     """How a truncation is written: ``2``, ``0.5`` or ``none``."""
-    return "none" if truncation is None else f"{truncation:g}"
+    return "none" if truncation is None else f"{truncation:.15g}"
 
 
 def _validate_widths(model: ModelConfig) -> None:
@@ -282,6 +320,10 @@ def _validate_widths(model: ModelConfig) -> None:
         )
 
 
+def _known_presets() -> str:
+    return f"the presets are: {', '.join(sorted(PRESETS))}"
+
+
 def _choice(values, field, choices) -> None:
     if values[field] not in choices:
         shown = ", ".join(str(choice) for choice in choices)
@@ -290,18 +332,37 @@ def _choice(values, field, choices) -> None:
 
 
 def _build(cls, values: Mapping[str, Any], origin: str):
-    unknown = sorted(set(values) - {field.name for field in fields(cls)})
-    if unknown:
-        raise UsageError(f"{origin} has the unknown key {', '.join(unknown)}")
+    """An instance of ``cls`` with these values over its defaults."""
+    try:
+        return cls(**_checked(cls, dict({field.name: field.default for field in fields(cls)}, **values)))
+    except ValueError as error:
+        raise UsageError(f"{origin}: {error}") from error
+
+
+def _checked(cls, values: Any) -> Dict[str, Any]:
+    """The values of the fields of ``cls``: all of them, no others, each of its type. Nested ones stay plain.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"{cls.__name__} cannot be {values!r}")
+    names = {field.name for field in fields(cls)}
+    for problem, keys in (("unknown", set(values) - names), ("missing", names - set(values))):
+        if keys:
+            raise ValueError(f"the key {', '.join(sorted(keys))} is {problem}")
     for field in fields(cls):
-        if field.name in values and not _has_type(values[field.name], field.type):
-            raise UsageError(f"{origin}: {field.name} cannot be {values[field.name]!r}")
-    return cls(**values)
+        if not _has_type(values[field.name], field.type):
+            raise ValueError(f"{field.name} cannot be {values[field.name]!r}")
+    return values
 
 
 def _has_type(value, wanted) -> bool:
+    """Whether plain JSON ``value`` can be a field of type ``wanted``."""
+    if is_dataclass(wanted):
+        return isinstance(value, dict)
     if getattr(wanted, "__origin__", None) in (tuple, Tuple):
-        return isinstance(value, tuple)
+        return isinstance(value, (list, tuple))
     allowed = getattr(wanted, "__args__", None) or (wanted,)
     if isinstance(value, bool) or value is None:
         return type(value) in allowed
@@ -331,4 +392,22 @@ class InterpolateConfig:
     seeds: Tuple[int, ...] = tuple(range(16))
     frames: int = 11
     fps: float = 5.0
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """What ``import-checkpoint`` reads. ``weights`` says what the live weights are; None finds out."""
+
+    prefix: str
+    class_names: Optional[str] = None
+    weights: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What ``export-checkpoint`` writes."""
+
+    format: str = "reference"
+    checkpoint: Optional[str] = None
     name: Optional[str] = None

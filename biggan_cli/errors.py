@@ -7,7 +7,7 @@
     ├── UsageError          2    a flag, a name or a combination that cannot be
     ├── ToolError           3    an external program failed
     ├── NotReady            4    the environment lacks something: a device, a library, a toolkit
-    └── Interrupted       130    Ctrl-C (143: SIGTERM); what was done is kept
+    └── Interrupted       130    Ctrl-C (143: SIGTERM, 129: SIGHUP); what was done is kept
 """
 
 from typing import List, Optional, Tuple
@@ -30,6 +30,7 @@ class BigganError(Exception):
     ):
         super().__init__(message)
         self.message = message
+        self.hint = hint
         self.details: List[Tuple[str, str]] = [
             (label, text)
             for label, text in (
@@ -41,6 +42,16 @@ class BigganError(Exception):
             )
             if text
         ]
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: C code may turn a KeyboardInterrupt into something of its own."""
+    seen: Optional[BaseException] = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 class StepFailed(BigganError):
@@ -60,7 +71,7 @@ class NotReady(BigganError):
 
 
 class Interrupted(BigganError):
-    """Carries the number of the signal: 130 for Ctrl-C, 143 for SIGTERM, as shells have it."""
+    """Carries the number of the signal, and exits with 128 more, as shells have it."""
 
     def __init__(self, message: str, signal_number: int, *, fix: Optional[str] = None):
         super().__init__(message, fix=fix)

@@ -149,8 +149,9 @@ def create_run(outdir: Path, name: str) -> RunDir:
     """A new run directory ``outdir/NNNNN-name`` with the next free number.
 
     Raises:
-        UsageError: the place cannot be written.
+        UsageError: the place cannot be written, or TensorFlow could not read it again.
     """
+    check_place(outdir)
     try:
         outdir.mkdir(parents=True, exist_ok=True)
         with open(str(outdir / ".lock"), "a") as holder:
@@ -167,34 +168,74 @@ def create_run(outdir: Path, name: str) -> RunDir:
         ) from error
 
 
-def open_run(which: Optional[str], outdir: Path) -> RunDir:
+def open_run(which: Optional[str], outdir: Path, trained: bool = True) -> RunDir:
     """An existing run: a path, a run number, a name under ``outdir``, or None for the latest.
+
+    Args:
+        trained: the latest is the latest that has a checkpoint.
 
     Raises:
         UsageError: there is no such run.
     """
-    runs = _runs(outdir)
+    runs = sorted(_runs(outdir), key=_number)
     if which is None or which == "latest":
-        if not runs:
-            raise UsageError(
-                f"no run in {outdir}",
-                looked_for=str(outdir / "NNNNN-…/config.json"),
-                fix="biggan train --preset digits",
-            )
-        return RunDir(max(runs, key=_number))
-    if which.isdigit():
+        for path in reversed(runs):
+            if not trained or any((path / "checkpoints").glob("model-*.json")):
+                return _checked(path)
+        raise UsageError(
+            f"no run in {outdir} has a checkpoint" if runs else f"there is no run in {outdir}",
+            looked_for=str(outdir / ("NNNNN-…/checkpoints/model-*.json" if runs else "NNNNN-…/config.json")),
+            fix=f"biggan train --resume {runs[-1]}" if runs else "biggan train --preset digits",
+        )
+    if re.fullmatch("[0-9]+", which):
+        looked_for = outdir / f"{int(which):05d}-…" / "config.json"
         matches = [path for path in runs if _number(path) == int(which)]
         if matches:
-            return RunDir(matches[0])
+            return _checked(matches[0])
+    else:
+        looked_for = Path(which) / "config.json"
     for path in (Path(which), outdir / which):
         if (path / "config.json").is_file():
-            return RunDir(path)
-    known = ", ".join(path.name for path in sorted(runs, key=_number)[-5:])
+            return _checked(path)
+    known = ", ".join(path.name for path in runs[-5:])
     raise UsageError(
-        f"no run {which}",
-        looked_for=str(Path(which) / "config.json"),
+        f"there is no run {which}",
+        looked_for=str(looked_for),
         hint=f"the latest runs in {outdir}: {known}" if known else f"there is no run in {outdir}",
     )
+
+
+def check_place(path: Path) -> None:
+    """TensorFlow takes a checkpoint's path for a pattern, and for text in UTF-8.
+
+    Raises:
+        UsageError: the path has a character that means something else there.
+    """
+    text = str(path)
+    special = sorted(set("[]*?\\") & set(text))
+    if special or text != text.encode("utf-8", "ignore").decode("utf-8"):
+        raise UsageError(
+            f"{text.encode('utf-8', 'replace').decode('utf-8')} has {' '.join(special) or 'bytes that are not UTF-8'} "
+            "in it: TensorFlow could not read a checkpoint there",
+            fix="rename the folder, or work inside it",
+        )
+
+
+def check_writable(outdir: Path) -> None:
+    """What :func:`create_run` would find, without writing.
+
+    Raises:
+        UsageError: the place cannot be written.
+    """
+    check_place(outdir)
+    place = next(path for path in (outdir, *outdir.absolute().parents) if path.exists())
+    if not place.is_dir() or not os.access(str(place), os.W_OK | os.X_OK):
+        raise UsageError(f"--outdir {outdir} cannot be written: see {place}", fix="--outdir with a place that can")
+
+
+def _checked(path: Path) -> RunDir:
+    check_place(path)
+    return RunDir(path)
 
 
 def read_json(path: Path) -> Any:
@@ -262,10 +303,17 @@ def _reserve(parent: Path, name: Optional[str], stem: Optional[str], manifest_of
         if not taken.exists():
             try:
                 work.mkdir()
-                return Step(tried, work)
             except FileExistsError:
                 taken = work
-    raise UsageError(f"--name {name} is taken: {taken} exists", fix="another --name, or none")
+            else:
+                if not taken.exists():  # finished by another process just before
+                    return Step(tried, work)
+                work.rmdir()
+    raise UsageError(
+        f"--name {name} is taken: {taken} exists",
+        fix="another --name, or none",
+        hint="a process is at it, or was killed: then remove it" if taken.name.startswith(".") else None,
+    )
 
 
 def _free_names(stem: Optional[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import io
 
 BIGGAN = str(Path(sys.executable).parent / "biggan")
 TINY = [
@@ -41,6 +42,22 @@ def run_biggan(*arguments, cwd=None, env=None, check=None):
         assert done.returncode == check, done.stderr
         assert check == 0 or "Traceback" not in done.stderr
     return done
+
+
+CIFAR10_BATCHES = [f"data_batch_{number}.mat" for number in range(1, 6)] + ["test_batch.mat"]
+
+
+def small_cifar10(folder):
+    """Six small batches in CIFAR-10's own layout; every picture says which batch and place it is."""
+    folder.mkdir(exist_ok=True)
+    for number, name in enumerate(CIFAR10_BATCHES):
+        data = np.zeros((20, 3, 32, 32), np.uint8)
+        data[:, 0] = number * 20 + np.arange(20)[:, None, None]
+        data[:, 1] = np.arange(32)[:, None]  # green: the row
+        data[:, 2] = np.arange(32)  # blue: the column
+        labels = (np.arange(20) % 10).astype(np.uint8)[:, None]
+        io.savemat(str(folder / name), dict(data=data.reshape(20, 3072), labels=labels, batch_label="x"))
+    return folder
 
 
 def read_picture(path):

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import platform
+import signal
 import traceback
 from typing import Iterator, Optional
 
@@ -11,9 +12,11 @@ from typer.core import TyperGroup
 from typing_extensions import Annotated
 
 import biggan_cli
-from biggan_cli.cli import console, interpolate, sample, train
-from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError
+from biggan_cli.cli import console, export_checkpoint, import_checkpoint, interpolate, sample, train
+from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.runtime.versions import tensorflow_version
+
+_INTERRUPTED = "interrupted; what was not finished is removed"
 
 
 @contextlib.contextmanager
@@ -26,12 +29,14 @@ def _errors_to_exit_codes() -> Iterator[None]:
     except BigganError as error:
         _stop(error)
     except KeyboardInterrupt:
-        _stop(Interrupted("interrupted; unfinished artefacts are removed", 2))
+        _stop(Interrupted(_INTERRUPTED, signal.SIGINT))
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise
-        _stop(StepFailed(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}"))
+        _stop(StepFailed(f"{error.filename or 'the output'}: {(error.strerror or str(error)).lower()}"))
     except Exception as error:
+        if is_interrupt(error):
+            _stop(Interrupted(_INTERRUPTED, signal.SIGINT))
         if hasattr(error, "format_message"):  # the parser's own kind, whichever library it comes from
             _stop(_usage_error(error))
         traceback.print_exc()
@@ -72,7 +77,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -80,6 +85,8 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("sample")(sample.sample)
 app.command("interpolate")(interpolate.interpolate)
+app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
+app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
 
 
 def _show_version(wanted: bool) -> None:
@@ -93,6 +100,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def biggan(
+    context: typer.Context,
     version: Annotated[
         Optional[bool],
         typer.Option(
@@ -103,10 +111,12 @@ def biggan(
         ),
     ] = None,
 ) -> None:
-    """The whole life of a class-conditional BigGAN: train, sample, interpolate.
+    """The whole life of a class-conditional BigGAN: train, sample, interpolate, import, export.
 
     Start with: biggan train --preset digits
     """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:

@@ -2,9 +2,8 @@
 
 import contextlib
 import json
-import sys
 import time
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, Optional
 
 from biggan_cli.errors import BigganError
 
@@ -15,7 +14,7 @@ def error(problem: BigganError) -> None:
     """``error:`` and one sentence, then what helps."""
     from rich.text import Text
 
-    stderr = _stderr()
+    stderr = _console()
     stderr.print(Text.assemble(("error: ", "bold red"), problem.message), soft_wrap=True, highlight=False)
     for label, text in problem.details:
         stderr.print(Text.assemble((f"  {label}: ", "bold"), text), soft_wrap=True, highlight=False)
@@ -32,20 +31,34 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def reporting() -> Iterator:
-    """A ``report`` for a core step: a live bar on a terminal, plain lines in a pipe."""
-    stderr = _stderr()
-    if stderr.is_terminal:
-        with _Live(stderr) as live:
-            yield live
-    else:
-        yield _Plain()
+def reporting(to_stdout: bool = False) -> Iterator:
+    """A ``report`` for a core step: a live bar on a terminal, plain lines in a pipe.
+
+    It goes to stderr, except where it is itself what was asked for: the plan of a dry run.
+
+    A step does not end because nobody listens any more: a closed pipe or terminal only ends the words.
+    """
+    console = _console(to_stdout)
+    with contextlib.ExitStack() as stack:
+        report = stack.enter_context(_Live(console)) if console.is_terminal else _Plain(console.file)
+        heard = True
+
+        def report_while_heard(event: str, **fields) -> None:
+            nonlocal heard
+            try:
+                if heard:
+                    report(event, **fields)
+            except OSError:
+                heard = False
+
+        yield report_while_heard
 
 
 class _Plain:
     """Plain lines; a bar that nobody can see becomes a line every ten seconds."""
 
-    def __init__(self):
+    def __init__(self, file):
+        self._file = file
         self._shown = time.time()
         self._ticks = False
 
@@ -53,35 +66,35 @@ class _Plain:
         from biggan_cli.core.reporting import plain_text
 
         text = plain_text(event, **fields)
-        self._ticks = self._ticks or event == "tick"
+        self._ticks = self._ticks or event == "tick" or fields.get("what") == "training"
         if event == "advance" and not self._ticks and time.time() - self._shown > PIPE_SECONDS:
-            text = f"{fields['what']} {fields['done']}/{fields['total']}"
+            text = f"{fields['what']} {fields['done']}/{fields['total'] or '?'}"
             self._shown = time.time()
         if text:
-            print(text, file=sys.stderr, flush=True)
+            print(text, file=self._file, flush=True)
 
 
 class _Live:
     """A bar with the latest status below it; lines and tables appear above."""
 
-    def __init__(self, stderr):
+    def __init__(self, console):
         from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.text import Text
 
-        self._console = stderr
+        self._console = console
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(compact=True),
-            console=stderr,
+            console=console,
             expand=True,
         )
         self._task = None
         self._status = Text("", no_wrap=True, overflow="ellipsis")
-        self._live = Live(console=stderr, refresh_per_second=4, get_renderable=self._renderable)
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._renderable)
 
     def __enter__(self) -> "_Live":
         return self
@@ -119,14 +132,14 @@ class _Live:
     def _tick(self, step: int, total: int, status: str, remaining_seconds: float) -> None:
         self._status.plain = "  " + status
 
-    def _advance(self, what: str, done: int, total: int) -> None:
+    def _advance(self, what: str, done: int, total: Optional[int]) -> None:
         if self._task is None:
             self._task = self._bar.add_task(what, total=total, completed=done)
             self._live.start()
         self._bar.update(self._task, description=what, completed=done, total=total)
 
 
-def _stderr():
+def _console(to_stdout: bool = False):
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=not to_stdout)

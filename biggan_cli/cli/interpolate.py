@@ -6,9 +6,11 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
-from biggan_cli.config import InterpolateConfig
+from biggan_cli.config import DRAW_BATCH, InterpolateConfig
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
+
+MAX_FRAMES = 10000
 
 
 def interpolate(
@@ -17,26 +19,29 @@ def interpolate(
     end: Annotated[str, typer.Option("--to", metavar="CLASS", help="The last class.", show_default=False)] = ...,
     frames: Annotated[int, typer.Option("--frames", help="Pictures in the animation.")] = 11,
     fps: Annotated[float, typer.Option("--fps", help="Pictures in a second.")] = 5.0,
-    seeds: options.SeedsOption = "0-15",
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="0-15", help="A latent for each place of the grid.")
+    ] = "0-15",
     truncation: options.TruncationOption = None,
     weights: options.WeightsOption = "ema",
+    bn: options.BnOption = None,
     checkpoint: options.CheckpointOption = None,
     name: options.NameOption = None,
     outdir: options.OutdirOption = Path("runs"),
     device: options.DeviceOption = "cpu",
-    batch: options.DrawBatchOption = 64,
+    batch: options.DrawBatchOption = DRAW_BATCH,
     as_json: options.JsonOption = False,
 ) -> None:
     """Morph one class into another: an animated GIF.
 
     Example: biggan interpolate --from three --to eight
     """
-    if frames < 2:
-        raise UsageError(f"--frames {frames}: a morph has 2 or more")
-    if not 0 < fps <= 50:
-        raise UsageError(f"--fps {fps:g} is outside what a GIF can show", fix="--fps above 0 up to 50")
+    if not 2 <= frames <= MAX_FRAMES:
+        raise UsageError(f"--frames {frames} is outside 2 to {MAX_FRAMES}", fix="--frames 11")
+    if not 0.01 <= fps <= 50:
+        raise UsageError(f"--fps {fps:g} is outside 0.01 to 50, what a GIF can show", fix="--fps 5")
     settings = InterpolateConfig(
-        draw=options.draw_config(checkpoint, weights, truncation, device, batch),
+        draw=options.draw_config(checkpoint, weights, bn, truncation, device, batch),
         start=start,
         end=end,
         seeds=options.parse_seeds(seeds),

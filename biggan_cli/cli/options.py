@@ -2,24 +2,67 @@
 
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.config import DEVICES, MAX_SEED, WEIGHTS, DrawConfig, validate_truncation
+from biggan_cli.config import (
+    BN,
+    DEVICES,
+    MAX_PICTURES,
+    MAX_SEED,
+    WEIGHTS,
+    DrawConfig,
+    validate_count,
+    validate_truncation,
+)
 from biggan_cli.errors import UsageError
+
+
+def runs(incomplete: str) -> List[str]:
+    """The names of the runs where they are by default, for completion."""
+    return sorted(path.name for path in Path("runs").glob("[0-9]*-*") if path.name.startswith(incomplete))
+
+
+def among(*choices: str) -> Callable[[str], List[str]]:
+    """The completion of a value that is one of ``choices``."""
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
+
 
 RunArgument = Annotated[
     Optional[str],
-    typer.Argument(metavar="[RUN]", help="A run's directory, number or name; none: the latest.", show_default=False),
+    typer.Argument(
+        metavar="RUN",
+        help="A run's directory, number or name; none: the latest that has a checkpoint.",
+        show_default=False,
+        autocompletion=runs,
+    ),
 ]
-OutdirOption = Annotated[Path, typer.Option("--outdir", metavar="DIR", help="Where the runs are.")]
+OutdirOption = Annotated[
+    Path,
+    typer.Option(
+        "--outdir", metavar="DIR", help="Where the runs are.", callback=lambda outdir: outdir and outdir.expanduser()
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 NameOption = Annotated[
     Optional[str], typer.Option("--name", help="Name of the result; none: the next free one.", show_default=False)
 ]
-WeightsOption = Annotated[str, typer.Option("--weights", metavar="ema|raw", help="Averaged weights, or the last.")]
+WeightsOption = Annotated[
+    str,
+    typer.Option("--weights", metavar="ema|raw", help="Averaged weights, or the last.", autocompletion=among(*WEIGHTS)),
+]
+BnOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--bn",
+        metavar="standing|moving",
+        help="Statistics of the batch norms: measured anew for these weights, or the averages kept in training.",
+        show_default="standing; of an imported run: moving",
+        autocompletion=among(*BN),
+    ),
+]
 CheckpointOption = Annotated[
     Optional[str], typer.Option("--checkpoint", metavar="STEP", help="Step of the checkpoint.", show_default="latest")
 ]
@@ -32,7 +75,9 @@ TruncationOption = Annotated[
         show_default="the run's",
     ),
 ]
-DeviceOption = Annotated[str, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.", autocompletion=among(*DEVICES))
+]
 DrawBatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.")]
 SeedsOption = Annotated[
     Optional[str],
@@ -41,19 +86,17 @@ SeedsOption = Annotated[
 
 
 def draw_config(
-    checkpoint: Optional[str], weights: str, truncation: Optional[str], device: str, batch: int
+    checkpoint: Optional[str], weights: str, bn: Optional[str], truncation: Optional[str], device: str, batch: int
 ) -> DrawConfig:
     """The options of a command that draws, checked."""
-    for flag, value, choices in (("--weights", weights, WEIGHTS), ("--device", device, DEVICES)):
-        if value not in choices:
-            raise UsageError(f"{flag} {value} is not one of {', '.join(choices)}")
-    if batch < 1:
-        raise UsageError(f"--batch {batch} is not a positive whole number")
-    if checkpoint not in (None, "latest") and not checkpoint.isdigit():
-        raise UsageError(f"--checkpoint {checkpoint} is not a step", fix="--checkpoint latest, or a number")
+    for flag, value, choices in (("--weights", weights, WEIGHTS), ("--bn", bn, BN), ("--device", device, DEVICES)):
+        if value is not None and value not in choices:
+            raise UsageError(f"{flag} {value} is not one of {', '.join(choices)}", fix=f"{flag} {choices[0]}")
+    validate_count("--batch", batch, MAX_PICTURES)
     return DrawConfig(
-        checkpoint=checkpoint,
+        checkpoint=check_checkpoint(checkpoint),
         weights=weights,
+        bn=bn,
         truncation="run" if truncation is None else parse_truncation(truncation),
         device=device,
         batch=batch,
@@ -76,16 +119,18 @@ def parse_seeds(text: str) -> Tuple[int, ...]:
     """``0-15,42`` → 0, 1, … 15, 42; no seed twice."""
     seeds: List[int] = []
     for part in text.split(","):
-        match = re.match(r"^\s*(\d+)(?:\s*-\s*(\d+))?\s*$", part)
+        match = re.fullmatch(r"\s*([0-9]+)(?:\s*-\s*([0-9]+))?\s*", part)
         if not match:
             raise UsageError(f"--seeds {text}: {part or 'nothing'} is not a seed or a range", fix="--seeds 0-63")
         low = int(match.group(1))
         high = int(match.group(2) or low)
         if high < low or high > MAX_SEED:
-            raise UsageError(f"--seeds {text}: {part.strip()} is not a range from 0 to {MAX_SEED}")
+            raise UsageError(f"--seeds {text}: {part.strip()} is not a range from 0 to {MAX_SEED}", fix="--seeds 0-63")
+        if len(seeds) + high - low >= MAX_PICTURES:
+            raise UsageError(f"--seeds {text} are more than {MAX_PICTURES}", fix="fewer of them in one call")
         seeds.extend(range(low, high + 1))
     if len(set(seeds)) < len(seeds):
-        raise UsageError(f"--seeds {text} names a seed twice")
+        raise UsageError(f"--seeds {text} names a seed twice", fix="each of them once")
     return tuple(seeds)
 
 
@@ -94,15 +139,24 @@ def parse_classes(text: str) -> Tuple[Tuple[str, Optional[int]], ...]:
     classes = []
     for part in text.split(","):
         name, colon, count = part.partition(":")
-        if colon and not (count.strip().isdigit() and int(count) > 0):
-            raise UsageError(f"--classes {text}: {count or 'nothing'} is not a positive count")
+        if colon and not re.fullmatch(r"\s*[0-9]{1,7}\s*", count):
+            raise UsageError(f"--classes {text}: {count or 'nothing'} is not a count", fix=f"{name}:16")
+        if colon:
+            validate_count(f"--classes {name}:", int(count), MAX_PICTURES)
         classes.append((name.strip(), int(count) if colon else None))
     return tuple(classes)
 
 
+def check_checkpoint(checkpoint: Optional[str]) -> Optional[str]:
+    """``latest`` or a step."""
+    if checkpoint not in (None, "latest") and not re.fullmatch("[0-9]+", checkpoint):
+        raise UsageError(f"--checkpoint {checkpoint} is not a step", fix="--checkpoint latest, or a number")
+    return checkpoint
+
+
 def check_name(name: Optional[str]) -> Optional[str]:
     """A name that is one harmless path component."""
-    if name is not None and not re.match(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", name):
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UsageError(f"--name {name} is not a plain file name", fix="letters, digits, dots, dashes")
     return name
 

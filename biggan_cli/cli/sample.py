@@ -7,8 +7,7 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
-from biggan_cli.config import SampleConfig
-from biggan_cli.errors import UsageError
+from biggan_cli.config import DRAW_BATCH, MAX_PICTURES, SampleConfig, validate_count
 from biggan_cli.rundir import open_run
 
 
@@ -24,26 +23,32 @@ def sample(
     seeds: options.SeedsOption = None,
     truncation: options.TruncationOption = None,
     weights: options.WeightsOption = "ema",
+    bn: options.BnOption = None,
     checkpoint: options.CheckpointOption = None,
     latents: Annotated[
         Optional[str],
-        typer.Option("--latents", metavar="FILE.npz", help="Take z and y from a file.", show_default=False),
+        typer.Option(
+            "--latents",
+            metavar="FILE.npz",
+            help="Take z [N, z_dim] and y [N] from a file, such as a samples.npz.",
+            show_default=False,
+        ),
     ] = None,
     npz: Annotated[bool, typer.Option("--npz", help="Also keep the unrounded floats, in samples.npz.")] = False,
     name: options.NameOption = None,
     outdir: options.OutdirOption = Path("runs"),
     device: options.DeviceOption = "cpu",
-    batch: options.DrawBatchOption = 64,
+    batch: options.DrawBatchOption = DRAW_BATCH,
     as_json: options.JsonOption = False,
 ) -> None:
     """Draw pictures: PNG files and a labelled grid.
 
     Example: biggan sample --classes three,eight:16
     """
-    if num is not None and num < 1:
-        raise UsageError(f"--num {num} is not a positive whole number")
+    if num is not None:
+        validate_count("--num", num, MAX_PICTURES)
     settings = SampleConfig(
-        draw=options.draw_config(checkpoint, weights, truncation, device, batch),
+        draw=options.draw_config(checkpoint, weights, bn, truncation, device, batch),
         classes=options.parse_classes(classes) if classes is not None else (),
         num=num,
         seeds=options.parse_seeds(seeds) if seeds is not None else None,

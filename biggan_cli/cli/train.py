@@ -10,22 +10,32 @@ from typing_extensions import Annotated
 from biggan_cli import config as configs
 from biggan_cli.cli import console, options
 from biggan_cli.config import PRESETS
+from biggan_cli.errors import UsageError
 
+DATA_VARIABLE = "BIGGAN_DATA"
 _RECIPE = "Recipe"
 _RECORDS = "Records"
 
 
-def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional[str] = None):
+def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional[str] = None, choices=()):
     """The option of a configuration field; the help names its default and where a preset differs."""
     default = configs.defaults()[field]
     shown = [str(default)] if default is not None else []
-    shown += [f"{name}: {preset.values[field]}" for name, preset in PRESETS.items() if field in preset.values]
+    shown += [f"preset {name}: {preset.values[field]}" for name, preset in PRESETS.items() if field in preset.values]
     text += f" ({'; '.join(shown)})"
-    return typer.Option(configs.flag_of(field), help=text, rich_help_panel=panel, metavar=metavar, show_default=False)
+    return typer.Option(
+        configs.flag_of(field),
+        help=text,
+        rich_help_panel=panel,
+        metavar=metavar or "|".join(map(str, choices)) or None,
+        show_default=False,
+        autocompletion=options.among(*map(str, choices)) if choices else None,
+    )
 
 
 def _presets() -> str:
-    return f"Named settings: {'; '.join((f'{name}, {preset.source}' for name, preset in PRESETS.items()))}."
+    told = (f"{name}: {preset.source} ({preset.reaches})" for name, preset in PRESETS.items())
+    return f"Named settings. {'; '.join(told)}."
 
 
 def train(
@@ -33,17 +43,24 @@ def train(
         Optional[str], _field("data", "digits, or cifar10:DIR; also from BIGGAN_DATA.", metavar="SPEC")
     ] = None,
     res: Annotated[
-        Optional[int], _field("resolution", "Width and height of the pictures.", metavar="32|64|128")
+        Optional[int], _field("resolution", "Width and height of the pictures.", choices=configs.RESOLUTIONS)
     ] = None,
-    device: Annotated[Optional[str], _field("device", "Where to compute.", metavar="cpu|gpu")] = None,
+    device: Annotated[Optional[str], _field("device", "Where to compute.", choices=configs.DEVICES)] = None,
     preset: Annotated[
-        Optional[str], typer.Option("--preset", metavar="NAME", help=_presets(), show_default="seed")
+        Optional[str],
+        typer.Option(
+            "--preset", metavar="NAME", help=_presets(), show_default="seed", autocompletion=options.among(*PRESETS)
+        ),
     ] = None,
     steps: Annotated[Optional[int], _field("steps", "Generator updates in all.")] = None,
     resume: Annotated[
         Optional[str],
         typer.Option(
-            "--resume", metavar="RUN", help="Carry on with this run: directory, number, or latest.", show_default=False
+            "--resume",
+            metavar="RUN",
+            help="Carry on with this run: directory, number, or latest.",
+            show_default=False,
+            autocompletion=options.runs,
         ),
     ] = None,
     seed: Annotated[Optional[int], _field("seed", "Of the start values, the data order and the latents.")] = None,
@@ -68,7 +85,12 @@ def train(
     shared_dim: Annotated[Optional[int], _field("shared_dim", "Size of the class embedding.", _RECIPE)] = None,
     resample: Annotated[
         Optional[str],
-        _field("resample", "Resampling inside the convolutions, or apart: the same numbers.", _RECIPE, "fused|plain"),
+        _field(
+            "resample",
+            "Resampling inside the convolutions, or apart: the same numbers.",
+            _RECIPE,
+            choices=configs.RESAMPLE,
+        ),
     ] = None,
     save_every: Annotated[Optional[int], _field("save_every", "Steps between checkpoints.", _RECORDS)] = None,
     keep_checkpoints: Annotated[
@@ -106,20 +128,26 @@ def train(
     )
     if truncation is not None:
         values["truncation"] = options.parse_truncation(truncation)
-    config = None if resume else _new_config(preset or "seed", values)
-    with console.reporting() as report:
+    other_data = os.environ.get(DATA_VARIABLE)
+    config = None if resume else _new_config(preset or "seed", values, other_data)
+    with console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import train as core
 
-        if config:
-            result = core.start(config, outdir, dry_run, report)
-        else:
-            result = core.resume(resume, values, preset, outdir, dry_run, report)
+        try:
+            if config:
+                result = core.start(config, outdir, dry_run, report)
+            else:
+                result = core.resume(resume, values, preset, other_data, outdir, dry_run, report)
+        except UsageError as error:
+            if "data" not in values and other_data and error.message.startswith("--data"):
+                error.details.append(("hint", f"--data is from {DATA_VARIABLE}"))
+            raise
     if as_json or not dry_run:
         console.result(result._asdict(), as_json)
 
 
-def _new_config(preset: str, values) -> configs.RunConfig:
-    """The configuration of a new run; without any other word, the data are those of BIGGAN_DATA."""
+def _new_config(preset: str, values, other_data: Optional[str]) -> configs.RunConfig:
+    """The configuration of a new run; without any other word, the data are ``other_data``."""
     if "data" not in values and "data" not in PRESETS.get(preset, PRESETS["seed"]).values:
-        values.update(options.given(data=os.environ.get("BIGGAN_DATA")))
+        values = dict(values, **options.given(data=other_data))
     return configs.resolve(preset, values)

@@ -1,7 +1,7 @@
 """A run's generator, ready to draw: the one way from a checkpoint to pictures."""
 
 import contextlib
-from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from biggan_cli.inference.sampler import STANDING_IMAGES, Moments, Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.architecture import batch_norms
 from biggan_cli.rundir import RunDir, whole_file
-from biggan_cli.training import checkpoints
+from biggan_cli.training import checkpoints, ema
 from biggan_cli.training.checkpoints import Checkpoint
 
 
@@ -22,10 +22,6 @@ class RunGenerator(NamedTuple):
     sampler: Sampler
     checkpoint: Checkpoint
     draw: DrawConfig
-
-    def inputs(self) -> Dict[str, str]:
-        """The files that the pictures come from, for a manifest: path in the run → sha256."""
-        return {"checkpoints/" + name: file["sha256"] for name, file in self.checkpoint.record["files"].items()}
 
 
 def read_record(run: RunDir) -> RunRecord:
@@ -37,7 +33,7 @@ def read_record(run: RunDir) -> RunRecord:
 def open_generator(
     run: RunDir, settings: DrawConfig, asked: Sequence[Tuple[str, str]], report: Report
 ) -> Iterator[RunGenerator]:
-    """The generator of a checkpoint with the asked weights and the standing statistics for the truncation.
+    """The generator of a checkpoint with the asked weights and statistics.
 
     Args:
         asked: rows that say what is to be drawn, shown together with how.
@@ -50,13 +46,17 @@ def open_generator(
     record = configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
     model = record.config.model
     truncation = settings.truncation_for(record.config.train.truncation)
-    decided = configs.replace(settings, checkpoint=str(checkpoint.step), truncation=truncation)
-    how = f"{settings.weights} weights, standing statistics, truncation {configs.truncation_text(truncation)}"
+    bn = settings.bn or record.bn
+    decided = configs.replace(settings, checkpoint=str(checkpoint.step), truncation=truncation, bn=bn)
+    how = f"{settings.weights} weights, {bn} statistics, truncation {configs.truncation_text(truncation)}"
     report("table", title=f"drawing from {run}", rows=[*asked, ("with", f"step {checkpoint.step}, {how}")])
-    values = checkpoints.generator_values(checkpoints.read(checkpoint), settings.weights)
+    values = checkpoints.generator_values(checkpoints.read(checkpoint.prefix), settings.weights)
     with Sampler(model, settings.device, settings.batch) as sampler:
         sampler.load(folded_generator(values, model))
-        _set_standing_moments(sampler, checkpoint, decided, record, report)
+        if bn == "moving":
+            sampler.set_moments(ema.moving_moments(values, model))
+        else:
+            _set_standing_moments(sampler, checkpoint, decided, record, report)
         yield RunGenerator(sampler, checkpoint, decided)
 
 

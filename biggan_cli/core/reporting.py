@@ -7,10 +7,11 @@ A step gets ``report(event, **fields)``. The events:
 ``line``     ``text``, a sentence
 ``warning``  ``text``, a sentence
 ``tick``     ``step``, ``total``, ``status``, ``remaining_seconds``: worth a line in a log
-``advance``  ``done``, ``total``, ``what``: only for a live bar
+``advance``  ``done``, ``total``, ``what``: only for a live bar; ``total`` None where nobody knows
 ===========  =====================================================================================
 """
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Callable
@@ -39,17 +40,26 @@ def plain_text(event: str, **fields) -> str:
 
 
 def logged(report: Report, log: Path) -> Report:
-    """``report``, with every event that has words also appended to ``log`` under its time."""
+    """``report``, with every event that has words first appended to ``log`` under its time."""
 
     def report_and_log(event: str, **fields) -> None:
+        _append(log, plain_text(event, **fields))
         report(event, **fields)
-        text = plain_text(event, **fields)
-        if text:
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S ")
-            with open(str(log), "a", encoding="utf-8") as handle:
-                handle.write("".join(stamp + line + "\n" for line in text.splitlines()))
 
     return report_and_log
+
+
+def log_error(log: Path, error: BaseException) -> None:
+    """Append what ends a run; a log that cannot be written must not hide it."""
+    details = [f"  {label}: {text}" for label, text in getattr(error, "details", [])]
+    with contextlib.suppress(OSError):
+        _append(log, "\n".join([f"error: {error or type(error).__name__}", *details]))
+
+
+def _append(log: Path, text: str) -> None:
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S ")
+    with open(str(log), "a", encoding="utf-8", errors="backslashreplace") as handle:
+        handle.write("".join(stamp + line + "\n" for line in text.splitlines()))
 
 
 def duration(seconds: float) -> str:

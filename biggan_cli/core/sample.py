@@ -1,7 +1,7 @@
 """Draw pictures from a run: one PNG each, a labelled grid, and optionally the floats."""
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from biggan_cli.data.classes import class_index
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.inference.sampler import Sampler
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
-from biggan_cli.rundir import RunDir, write_json
+from biggan_cli.rundir import RunDir, sha256, write_json
 from biggan_cli.runtime.versions import packages
 
 DEFAULT_NUM = 64
 GRID_COLUMNS = 10
 GRID_ROWS = 20
+FLOATS = "samples.npz"
 
 
 class SampleResult(NamedTuple):
@@ -27,7 +28,9 @@ class SampleResult(NamedTuple):
 
     folder: str
     num: int
+    step: int
     grid: str
+    npz: Optional[str]
 
 
 class Latents(NamedTuple):
@@ -50,15 +53,21 @@ def sample(run: RunDir, settings: SampleConfig, report: Report) -> SampleResult:
     asked = [("pictures", f"{len(latents.names)}, classes {_classes_text(latents.y, record)}")]
     with open_generator(run, settings.draw, asked, report) as opened:
         described = configs.asdict(configs.replace(settings, draw=opened.draw))
-        with run.step("sample", settings.name, described, opened.inputs(), packages()) as step:
-            _draw(latents, settings.npz, opened.sampler, record, step.path, report)
-    return SampleResult(str(step.path), len(latents.names), str(step.path / "grid.png"))
+        inputs = opened.checkpoint.inputs()
+        if settings.latents is not None:
+            inputs[settings.latents] = sha256(Path(settings.latents))
+        with run.step("sample", settings.name, described, inputs, packages()) as step:
+            shown = _draw(latents, settings.npz, opened.sampler, record, step.path, report)
+    if shown < len(latents.names):
+        report("line", text=f"grid.png shows {shown} of them: the first {GRID_COLUMNS} of each class")
+    npz = str(step.path / FLOATS) if settings.npz else None
+    return SampleResult(str(step.path), len(latents.names), opened.checkpoint.step, str(step.path / "grid.png"), npz)
 
 
 def _draw(
     latents: Latents, keep_floats: bool, sampler: Sampler, record: RunRecord, folder: Path, report: Report
-) -> None:
-    """Write every picture, the grid, the index and, where asked for, the floats."""
+) -> int:
+    """Write every picture, the grid, the index and, where asked for, the floats; how many the grid shows."""
     floats: List[np.ndarray] = []
     grid = _Grid(record.class_names)
     done = 0
@@ -71,9 +80,10 @@ def _draw(
             floats.append(batch)
         report("advance", what="drawing", done=done, total=len(latents.names))
     if keep_floats:
-        np.savez(str(folder / "samples.npz"), images=np.concatenate(floats), z=latents.z, y=latents.y)
+        np.savez(str(folder / FLOATS), images=np.concatenate(floats), z=latents.z, y=latents.y)
     images.write_png(folder / "grid.png", grid.picture())
     write_json(folder / "index.json", _index(latents, record))
+    return grid.shown()
 
 
 def _latents(settings: SampleConfig, record: RunRecord) -> Latents:
@@ -87,9 +97,7 @@ def _latents(settings: SampleConfig, record: RunRecord) -> Latents:
     else:
         seeds = seeds or range(settings.num or DEFAULT_NUM)
         if settings.num not in (None, len(seeds)):
-            raise UsageError(
-                f"--num {settings.num} does not fit the {len(seeds)} seeds of --seeds", fix="leave --num out"
-            )
+            raise _not_fitting(settings)
         y = classes_of_seeds(seeds, model.num_classes)
     truncation = settings.draw.truncation_for(record.config.train.truncation)
     return Latents(list(seeds), z_of_seeds(seeds, model.z_dim, truncation), y)
@@ -103,7 +111,7 @@ def _asked_classes(settings: SampleConfig, record: RunRecord) -> np.ndarray:
     open_places = [place for place, count in enumerate(counts) if count is None]
     total = len(settings.seeds) if settings.seeds else settings.num
     if settings.seeds and settings.num not in (None, total):
-        raise UsageError(f"--num {settings.num} does not fit the {total} seeds of --seeds")
+        raise _not_fitting(settings)
     if total is None:
         total = max(DEFAULT_NUM, fixed + len(open_places)) if open_places else fixed
     rest = total - fixed
@@ -118,31 +126,38 @@ def _asked_classes(settings: SampleConfig, record: RunRecord) -> np.ndarray:
     return np.repeat(np.asarray(indices, np.int32), counts)
 
 
+def _not_fitting(settings: SampleConfig) -> UsageError:
+    return UsageError(
+        f"--num {settings.num} does not fit the {len(settings.seeds)} seeds of --seeds", fix="leave --num out"
+    )
+
+
 def _read_latents(settings: SampleConfig, record: RunRecord) -> Latents:
     path, model = Path(settings.latents), record.config.model
     if settings.classes or settings.seeds or settings.num is not None:
         raise UsageError("--latents brings its own z and y", fix="leave --classes, --seeds and --num out")
+    wanted = f"an .npz with z, float [N, {model.z_dim}], and y, whole numbers [N] from 0 to {model.num_classes - 1}"
     if not path.is_file():
-        raise UsageError(f"--latents {path} is not a file")
+        raise UsageError(f"--latents {path} is not a file", fix=wanted)
     try:
         with np.load(str(path), allow_pickle=False) as archive:
             z, y = archive["z"], archive["y"]
     except KeyError as error:
-        raise UsageError(f"--latents {path}: {error.args[0]}", fix="an .npz with z and y") from error
+        raise UsageError(f"--latents {path} lacks z or y", fix=wanted) from error
     except Exception as error:  # NumPy meets a damaged archive with whatever its parser trips over
-        raise StepFailed(f"--latents {path} is cut off or not an .npz: {error}", fix="an .npz with z and y") from error
-    if z.ndim != 2 or z.shape[1] != model.z_dim or not len(z) or not np.issubdtype(z.dtype, np.floating):
-        raise UsageError(f"--latents {path}: z is {z.dtype} {z.shape}, the model takes float (N, {model.z_dim})")
-    if not np.isfinite(z).all():
-        raise UsageError(f"--latents {path}: z has values that are not finite")
-    if y.shape not in ((len(z),), (len(z), 1)) or not np.issubdtype(y.dtype, np.integer):
-        raise UsageError(f"--latents {path}: y is {y.dtype} {y.shape}, not whole numbers ({len(z)},)")
+        raise StepFailed(f"--latents {path} is cut off or not an .npz of arrays", fix=wanted) from error
+    count = len(z) if z.ndim else 0
+    if z.ndim != 2 or z.shape[1] != model.z_dim or not count or not np.issubdtype(z.dtype, np.floating):
+        raise UsageError(f"--latents {path}: z is {z.dtype} {z.shape}", fix=wanted)
+    if y.shape not in ((count,), (count, 1)) or not np.issubdtype(y.dtype, np.integer):
+        raise UsageError(f"--latents {path}: y is {y.dtype} {y.shape} for {count} z", fix=wanted)
     if y.min() < 0 or y.max() >= model.num_classes:
-        raise UsageError(
-            f"--latents {path}: y goes from {y.min()} to {y.max()}, "
-            f"the model has the classes 0 to {model.num_classes - 1}"
-        )
-    return Latents(range(len(z)), z.astype(np.float32), y.reshape(-1).astype(np.int32))
+        raise UsageError(f"--latents {path}: y goes from {y.min()} to {y.max()}", fix=wanted)
+    with np.errstate(over="ignore"):
+        z = z.astype(np.float32)
+    if not np.isfinite(z).all():
+        raise UsageError(f"--latents {path}: z has values that are not finite in float32", fix=wanted)
+    return Latents(range(count), z, y.reshape(-1).astype(np.int32))
 
 
 def _classes_text(y: np.ndarray, record: RunRecord) -> str:
@@ -165,6 +180,9 @@ class _Grid:
             row = self._rows.setdefault(label, [])
             if len(row) < GRID_COLUMNS:
                 row.append(picture)
+
+    def shown(self) -> int:
+        return sum(len(row) for row in self._rows.values())
 
     def picture(self) -> np.ndarray:
         rows = [np.stack(row) for row in self._rows.values()]

@@ -1,9 +1,10 @@
 """Train a new run, or carry on with one."""
 
 import contextlib
+import signal
 import time
 from pathlib import Path
-from typing import Any, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -11,16 +12,16 @@ import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
 from biggan_cli.core.generators import read_record
-from biggan_cli.core.reporting import Report, logged
-from biggan_cli.data import datasets, images, pipeline
+from biggan_cli.core.reporting import Report, log_error, logged
+from biggan_cli.data import classes, datasets, images, pipeline
 from biggan_cli.data.datasets import Dataset
-from biggan_cli.errors import Interrupted, UsageError
+from biggan_cli.errors import Interrupted, UsageError, is_interrupt
 from biggan_cli.inference.sampler import Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
 from biggan_cli.model.initial import initial_values
 from biggan_cli.model.latents import z_of_seeds
-from biggan_cli.rundir import RunDir, create_run, open_run, whole_file, write_json
+from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, whole_file, write_json
 from biggan_cli.runtime.device import cpu_cores, open_session, require
 from biggan_cli.runtime.tf import assign_values, tf
 from biggan_cli.runtime.versions import tensorflow_version
@@ -56,17 +57,20 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Uni
         UsageError: data or a place that cannot be used.
         StepFailed, Interrupted: as the training ends.
     """
-    dataset = datasets.load(config.train.data, config.model.resolution)
+    spec = datasets.absolute(config.train.data)
+    dataset = datasets.load(spec, config.model.resolution)
+    config = configs.replace(config, train=configs.replace(config.train, data=spec))
     model = configs.replace(config.model, num_classes=len(dataset.class_names))
     config = configs.replace(config, model=model)
-    record = RunRecord(config, dataset.class_names, dataset.digest(), biggan_cli.__version__)
+    record = RunRecord(config, dataset.class_names, dataset.digest, biggan_cli.__version__)
+    require(config.train.device)
     if dry_run:
+        check_writable(outdir)
         _announce(record, dataset, f"a new run in {outdir}", report)
         return TrainPlan(configs.to_json(record))
-    require(config.train.device)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
-    with run.lock():
+    with run.lock(), _recorded(run):
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         _announce(record, dataset, str(run), report)
@@ -75,45 +79,97 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Uni
 
 
 def resume(
-    which: str, values: Mapping[str, Any], preset: Optional[str], outdir: Path, dry_run: bool, report: Report
+    which: str,
+    values: Mapping[str, Any],
+    preset: Optional[str],
+    other_data: Optional[str],
+    outdir: Path,
+    dry_run: bool,
+    report: Report,
 ) -> Union[TrainResult, TrainPlan]:
     """Carry on with a run from its latest checkpoint, or from the start, under its own configuration.
 
     Args:
         values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
+        other_data: taken where neither the run nor the flags name any: an imported run has none of its own.
 
     Raises:
         UsageError: no such run, a conflicting flag, or nothing left to do.
         StepFailed: another process has the run, or its checkpoint is damaged.
     """
-    run = open_run(which, outdir)
-    with run.lock():
+    run = open_run(which, outdir, trained=False)
+    with contextlib.ExitStack() as held:
+        if not dry_run:
+            held.enter_context(run.lock())
         stored = read_record(run)
-        record = configs.replace(stored, config=configs.resume_with(stored.config, values, preset, str(run)))
-        checkpoint = checkpoints.find(run) if checkpoints.complete(run) else None
+        record = configs.replace(stored, config=configs.resume_with(stored, values, preset, str(run)))
+        checkpoint = checkpoints.find(run) if checkpoints.steps(run) else None
         reached, steps = checkpoint.step if checkpoint else 0, record.config.train.steps
         if reached >= steps:
             raise UsageError(
-                f"{run} is finished: it is at step {reached} of --steps {steps}",
+                f"{run} is finished: it is at step {reached}, and --steps {steps} asks for no more",
                 fix=f"biggan train --resume {run} --steps {2 * reached}",
             )
-        dataset = datasets.load(record.config.train.data, record.config.model.resolution)
-        if dataset.digest() != record.data_digest:
-            raise UsageError(
-                f"--data {record.config.train.data} is not what {run} was trained on: "
-                f"its digest is {dataset.digest()[:12]}, the run's {record.data_digest[:12]}",
-                fix="--data with the data of that run, or a new run without --resume",
-            )
+        spec = datasets.absolute(record.config.train.data or other_data)
+        dataset = datasets.load(spec, record.config.model.resolution)
+        record = _with_data(record, spec, dataset, run)
+        require(record.config.train.device)
         where = f"{run}, from step {reached}"
         if dry_run:
             _announce(record, dataset, where, report)
             return TrainPlan(configs.to_json(record))
-        require(record.config.train.device)
+        held.enter_context(_recorded(run))
         if record != stored:
             write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         _announce(record, dataset, where, report)
+        if stored.data_digest is None:
+            write_reals(run, dataset)
         return _train(run, record, dataset, checkpoint, report)
+
+
+def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> RunRecord:
+    """The record of a resumed run with its data, which are those that it was trained on, if it was trained here.
+
+    Raises:
+        UsageError: they are others, or their classes are not those of an imported run.
+    """
+    train = configs.replace(record.config.train, data=spec)
+    record = configs.replace(record, config=configs.replace(record.config, train=train))
+    if record.data_digest is not None:
+        if dataset.digest == record.data_digest:
+            return record
+        raise UsageError(
+            f"--data {spec} is not what {run} was trained on: "
+            f"its digest is {dataset.digest[:12]}, the run's {record.data_digest[:12]}",
+            fix="--data with the data of that run, or a new run without --resume",
+        )
+    names = record.class_names if classes.are_named(record.class_names) else dataset.class_names
+    if len(record.class_names) != len(dataset.class_names) or names != dataset.class_names:
+        raise UsageError(
+            f"--data {spec} has {len(dataset.class_names)} classes ({classes.listed(dataset.class_names)}), "
+            f"{run} has {len(record.class_names)} ({classes.listed(record.class_names)})",
+            fix="--data with the classes of that run, in that order",
+        )
+    return configs.replace(record, class_names=names, data_digest=dataset.digest)
+
+
+@contextlib.contextmanager
+def _recorded(run: RunDir) -> Iterator[None]:
+    """What ends a run is also said in its log; an interrupt before the first step too names the way on."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_interrupt(error):
+            log_error(run.log, error)
+            raise
+        interrupted = Interrupted(
+            "interrupted; what was saved before is kept",
+            signal.SIGINT,
+            fix=f"biggan train --resume {run}",
+        )
+        log_error(run.log, interrupted)
+        raise interrupted from error
 
 
 def write_reals(run: RunDir, dataset: Dataset) -> None:
@@ -135,6 +191,7 @@ def _train(
     config = record.config
     first = checkpoint.step if checkpoint else 0
     report("line", text="building the training graph")
+    report("advance", what="building", done=0, total=None)
     graph = tf.Graph()
     with graph.as_default():
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
@@ -146,14 +203,18 @@ def _train(
         records = stack.enter_context(Records(run, first))
         grids = stack.enter_context(_Grids(run, record))
         if checkpoint:
-            checkpoints.restore(saver, session, checkpoint)
+            checkpoints.restore(session, handles.variables, checkpoint)
         else:
             _initialize(session, handles, config)
         session.run(start_data)
 
         def save(step: int) -> None:
             saved = checkpoints.save(
-                saver, session, run, step, dict(run=configs.to_json(record)), config.train.keep_checkpoints
+                checkpoints.variables_of(saver, session),
+                run,
+                step,
+                dict(run=configs.to_json(record)),
+                config.train.keep_checkpoints,
             )
             report("line", text=f"saved {saved.prefix}")
 
@@ -177,6 +238,9 @@ def _initialize(session, handles: TrainingGraph, config: RunConfig) -> None:
     session.run([variable.initializer for variable in handles.variables.values()])
     random = np.random.RandomState([config.train.seed, 0])
     g_values = initial_values(generator_weights(config.model), random)
+    for name in g_values:
+        if name.endswith("/gain/b"):
+            g_values[name] += np.float32(config.train.gain_start - 1.0)
     values = dict(g_values, **initial_values(discriminator_weights(config.model), random))
     for name, value in g_values.items():
         if ema.name_of(name) in handles.variables:
@@ -233,12 +297,14 @@ def _announce(record: RunRecord, dataset: Dataset, where: str, report: Report) -
 
 def _plan(record: RunRecord, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
     config, model, train = record.config, record.config.model, record.config.train
+    preset = configs.PRESETS[config.preset]
     trained, held_out = len(dataset.labels), len(dataset.held_out_labels)
     rates = f"rates G {train.g_lr:g} D {train.d_lr:g}, beta1 {train.beta1:g}, beta2 {train.beta2:g}"
     saved = f"checkpoints every {train.save_every} steps (the last {train.keep_checkpoints} kept)"
     return [
         ("run", where),
-        ("preset", f"{config.preset}: {configs.PRESETS[config.preset].source}"),
+        ("preset", f"{config.preset}: {preset.source}"),
+        ("known to give", preset.reaches),
         ("data", f"{train.data}: {trained} to train, {held_out} held out, {model.num_classes} classes"),
         ("generator", f"{parameter_count(generator_weights(model)):,} parameters"),
         ("discriminator", f"{parameter_count(discriminator_weights(model)):,} parameters"),

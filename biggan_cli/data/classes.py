@@ -1,13 +1,28 @@
 """Class names: what a name given by a user means."""
 
 import difflib
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Tuple
 
 from biggan_cli.errors import UsageError
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ALIASES = {"car": "automobile", "plane": "airplane"}
+
+
+def numbered(count: int) -> Tuple[str, ...]:
+    """The names of classes whose names nobody told: ``0``, ``1``, …"""
+    return tuple(str(index) for index in range(count))
+
+
+def listed(class_names: Sequence[str], most: int = 10) -> str:
+    """The first of them, for a sentence."""
+    return ", ".join(class_names[:most]) + (", …" if len(class_names) > most else "")
+
+
+def are_named(class_names: Sequence[str]) -> bool:
+    """Whether they are more than :func:`numbered`."""
+    return tuple(class_names) != numbered(len(class_names))
 
 
 def class_index(name: str, class_names: Sequence[str], flag: str) -> int:
@@ -22,9 +37,10 @@ def class_index(name: str, class_names: Sequence[str], flag: str) -> int:
     known.update({real: index for index, real in enumerate(class_names)})
     if wanted in known:
         return known[wanted]
-    nearest = difflib.get_close_matches(wanted.lower(), list(known), n=1)
+    words = [word for word in known if not word.isdigit()]
+    nearest = difflib.get_close_matches(wanted.lower(), words, n=1)
     raise UsageError(
         f"{flag} {wanted or '(empty)'} is not a class of this model",
-        fix=f"{flag} {nearest[0]}" if nearest else None,
+        fix=f"{nearest[0]} instead of {wanted}" if nearest else None,
         hint="the classes are: " + ", ".join(class_names),
     )

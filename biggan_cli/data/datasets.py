@@ -20,6 +20,8 @@ RESOURCES = Path(__file__).parent / "resources"
 _HELD_OUT_DIGITS_PER_CLASS = 50
 _CIFAR10_TRAIN = tuple(f"data_batch_{number}.mat" for number in range(1, 6))
 _CIFAR10_TEST = "test_batch.mat"
+_CIFAR10_FIX = "unpack cifar-10-matlab.tar.gz and give its folder: --data cifar10:cifar-10-batches-mat"
+_CIFAR10_BATCH = "a batch of CIFAR-10 for MATLAB: data uint8 [N, 3072], labels 0 to 9 [N, 1]"
 
 
 class Dataset(NamedTuple):
@@ -31,18 +33,13 @@ class Dataset(NamedTuple):
     labels: np.ndarray
     held_out_images: np.ndarray
     held_out_labels: np.ndarray
+    digest: str = ""
+    """SHA-256 over the training pictures as they are stored, their shape and their labels."""
 
     @property
     def class_counts(self) -> Tuple[int, ...]:
         """Training pictures of each class."""
         return tuple(np.bincount(self.labels, minlength=len(self.class_names)).tolist())
-
-    def digest(self) -> str:
-        """SHA-256 over the training pictures, their shape and their labels."""
-        digest = hashlib.sha256(repr(self.images.shape).encode())
-        digest.update(np.ascontiguousarray(self.images))
-        digest.update(np.ascontiguousarray(self.labels))
-        return digest.hexdigest()
 
 
 def check_spec(spec: Optional[str]) -> Tuple[str, str]:
@@ -52,13 +49,21 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
         UsageError: no specification, an unknown kind, or a directory missing from it.
     """
     if not spec:
-        raise UsageError("no data: --data is not given", fix=f"--data {SPECS} (or set BIGGAN_DATA)")
+        raise UsageError(
+            "no data: --data is not given", fix="--preset digits, or --data cifar10:DIR (or set BIGGAN_DATA)"
+        )
     kind, _, place = spec.partition(":")
     if kind == "digits" and not place:
         return kind, place
     if kind == "cifar10" and place:
         return kind, place
     raise UsageError(f"--data {spec} is not a data set", fix=f"--data {SPECS}")
+
+
+def absolute(spec: Optional[str]) -> Optional[str]:
+    """The specification as it is stored with a run, good from any working directory."""
+    kind, _, place = (spec or "").partition(":")
+    return f"{kind}:{Path(place).expanduser().absolute()}" if place else spec
 
 
 def load(spec: Optional[str], resolution: int) -> Dataset:
@@ -70,12 +75,20 @@ def load(spec: Optional[str], resolution: int) -> Dataset:
     """
     kind, place = check_spec(spec)
     dataset = _digits() if kind == "digits" else _cifar10(Path(place))
+    dataset = dataset._replace(digest=_digest(dataset))
     if dataset.images.shape[1] == resolution:
         return dataset
     return dataset._replace(
         images=images.resize(dataset.images, resolution),
         held_out_images=images.resize(dataset.held_out_images, resolution),
     )
+
+
+def _digest(dataset: Dataset) -> str:
+    digest = hashlib.sha256(repr(dataset.images.shape).encode())
+    digest.update(np.ascontiguousarray(dataset.images))
+    digest.update(np.ascontiguousarray(dataset.labels))
+    return digest.hexdigest()
 
 
 def _digits() -> Dataset:
@@ -94,13 +107,15 @@ def _digits() -> Dataset:
 
 def _cifar10(folder: Path) -> Dataset:
     if not folder.is_dir():
-        raise UsageError(f"--data cifar10:{folder} is not a directory", looked_for=str(folder / _CIFAR10_TRAIN[0]))
+        raise UsageError(
+            f"--data cifar10:{folder} is not a directory", looked_for=str(folder / _CIFAR10_TRAIN[0]), fix=_CIFAR10_FIX
+        )
     missing = [name for name in (*_CIFAR10_TRAIN, _CIFAR10_TEST) if not (folder / name).is_file()]
     if missing:
         raise UsageError(
             f"--data cifar10:{folder} lacks {len(missing)} of its 6 files: {', '.join(missing)}",
             looked_for=str(folder / missing[0]),
-            fix="unpack cifar-10-matlab.tar.gz and give its folder cifar-10-batches-mat",
+            fix=_CIFAR10_FIX,
         )
     parts = [_cifar10_batch(folder / name) for name in _CIFAR10_TRAIN]
     held_out_images, held_out_labels = _cifar10_batch(folder / _CIFAR10_TEST)
@@ -119,17 +134,24 @@ def _cifar10_batch(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     content = _read_mat(path)
     lacking = [key for key in ("data", "labels") if key not in content]
     if lacking:
-        raise StepFailed(f"{path} has no variable {' and '.join(lacking)}", fix="a batch of CIFAR-10 for MATLAB")
-    data, labels = content["data"], np.ravel(content["labels"])
+        raise StepFailed(f"{path} has no variable {' and '.join(lacking)}", fix=_CIFAR10_BATCH)
+    data, labels = np.asarray(content["data"]), np.asarray(content["labels"])
     if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8:
         raise StepFailed(
             f"{path}: data is {data.dtype} {data.shape}, not uint8 (N, 3072)",
-            fix="a batch of CIFAR-10 for MATLAB: 32x32 pictures, three planes",
+            fix=_CIFAR10_BATCH,
         )
-    if len(labels) != len(data) or len(data) == 0:
-        raise StepFailed(f"{path} has {len(data)} pictures and {len(labels)} labels")
+    count = len(data)
+    if count == 0 or labels.shape not in ((count,), (count, 1), (1, count)) or labels.dtype.kind not in "iuf":
+        raise StepFailed(
+            f"{path} has {count} pictures, and its labels are {labels.dtype} {labels.shape}", fix=_CIFAR10_BATCH
+        )
+    labels = labels.ravel()
     if not np.isin(labels, np.arange(10)).all():
-        raise StepFailed(f"{path}: labels go from {labels.min()} to {labels.max()}, not over the whole numbers 0 to 9")
+        raise StepFailed(
+            f"{path}: labels go from {labels.min()} to {labels.max()}, not over the whole numbers 0 to 9",
+            fix=_CIFAR10_BATCH,
+        )
     return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.int32)
 
 

@@ -1,10 +1,11 @@
 """Pictures from a trained generator, with the statistics that its batch norms need."""
 
-from typing import Callable, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from biggan_cli.config import ModelConfig
+from biggan_cli.config import DRAW_BATCH, ModelConfig
+from biggan_cli.errors import StepFailed
 from biggan_cli.model.architecture import batch_norms, generator_weights
 from biggan_cli.model.generator import class_embedding, generator
 from biggan_cli.model.latents import draw_z
@@ -12,9 +13,20 @@ from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import assign_values, tf
 
 STANDING_IMAGES = 1024
+_STANDING_BATCH = 32
 _STANDING_SEED = 1202
 
 Moments = Dict[str, Tuple[np.ndarray, np.ndarray]]
+
+
+class _Drawing(NamedTuple):
+    """The tensors of the generator for one size of batch; ``inputs`` are those of the batch norms, by name."""
+
+    z: object
+    y: object
+    embedding: object
+    images: object
+    inputs: Dict[str, object]
 
 
 class Sampler:
@@ -25,12 +37,11 @@ class Sampler:
     depend on its neighbours.
     """
 
-    def __init__(self, model: ModelConfig, device: str = "cpu", batch: int = 64):
-        self._model, self._batch = model, batch
+    def __init__(self, model: ModelConfig, device: str = "cpu", batch: int = DRAW_BATCH):
+        self.model, self._batch = model, batch
+        self._drawings: Dict[int, _Drawing] = {}
         self._graph = tf.Graph()
         with self._graph.as_default():
-            self._z = tf.placeholder(tf.float32, [batch, model.z_dim])
-            self._y = tf.placeholder(tf.int32, [batch])
             weights = {name: weight.shape for name, weight in generator_weights(model).items()}
             moments = {
                 f"{name}/{moment}": (channels,)
@@ -41,15 +52,6 @@ class Sampler:
                 name: tf.get_variable(name, shape, tf.float32, tf.zeros_initializer(), use_resource=True)
                 for name, shape in dict(weights, **moments).items()
             }
-            values = {name: variable.read_value() for name, variable in self._variables.items()}
-            self._inputs: Dict[str, object] = {}
-
-            def fixed_moments(x, name):
-                self._inputs[name] = tf.nn.moments(x, axes=[0, 1, 2])
-                return values[name + "/mean"], values[name + "/variance"]
-
-            self._embedding = class_embedding(values, self._y, model)
-            self._images = generator(values, self._z, self._embedding, model, fixed_moments)
         self._context = open_session(self._graph, device)
         self._session = self._context.__enter__()
 
@@ -58,6 +60,25 @@ class Sampler:
 
     def __exit__(self, *exception) -> None:
         self._context.__exit__(*exception)
+
+    def _drawing(self, batch: int) -> _Drawing:
+        """The generator for one size of batch, built when it is first used."""
+        if batch not in self._drawings:
+            inputs: Dict[str, object] = {}
+
+            with self._graph.as_default():
+                values = {name: variable.read_value() for name, variable in self._variables.items()}
+
+                def fixed_moments(x, name):
+                    inputs[name] = tf.nn.moments(x, axes=[0, 1, 2])
+                    return values[name + "/mean"], values[name + "/variance"]
+
+                z = tf.placeholder(tf.float32, [batch, self.model.z_dim])
+                y = tf.placeholder(tf.int32, [batch])
+                embedding = class_embedding(values, y, self.model)
+                images = generator(values, z, embedding, self.model, fixed_moments)
+            self._drawings[batch] = _Drawing(z, y, embedding, images, inputs)
+        return self._drawings[batch]
 
     def load(self, folded_weights: Mapping[str, np.ndarray]) -> None:
         """Use these weights from now on."""
@@ -81,25 +102,27 @@ class Sampler:
         The batch is too large to run at once, and what reaches a batch norm depends on those before it.
         So they are found in order: each is measured, in parts, with the ones before it already in place,
         which gives the moments of the one large batch. Costs about two passes, for the last layers hold
-        most of the work. Latents are fixed, classes are balanced.
+        most of the work. Latents are fixed, classes are balanced, and the parts have a size of their own, so
+        that the batch of the sampler changes nothing.
 
         Args:
+            count: a multiple of 32.
             progress: told (batch norms done, batch norms in all).
 
         Returns:
             batch norm name → (mean, variance), float32 [channels].
         """
-        batches = max(1, -(-count // self._batch))
-        random = np.random.RandomState(_STANDING_SEED)
-        z = draw_z(random, (batches, self._batch, self._model.z_dim), truncation)
-        y = (np.arange(batches * self._batch) % self._model.num_classes).reshape(batches, self._batch)
+        drawing, parts = self._drawing(_STANDING_BATCH), count // _STANDING_BATCH
+        z = draw_z(np.random.RandomState(_STANDING_SEED), (parts, _STANDING_BATCH, self.model.z_dim), truncation)
+        y = (np.arange(count) % self.model.num_classes).reshape(parts, _STANDING_BATCH)
         standing: Moments = {}
-        norms = batch_norms(self._model)
+        norms = batch_norms(self.model)
         for name in norms:
-            parts = [
-                self._session.run(self._inputs[name], {self._z: z[part], self._y: y[part]}) for part in range(batches)
+            measured = [
+                self._session.run(drawing.inputs[name], {drawing.z: z[part], drawing.y: y[part]})
+                for part in range(parts)
             ]
-            means, variances = np.asarray(parts, np.float64).transpose(1, 0, 2)
+            means, variances = np.asarray(measured, np.float64).transpose(1, 0, 2)
             mean = means.mean(axis=0)
             variance = (variances + np.square(means - mean)).mean(axis=0)
             standing[name] = (mean.astype(np.float32), variance.astype(np.float32))
@@ -109,22 +132,29 @@ class Sampler:
 
     def images(self, z: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:
         """Pictures of latents [N, z_dim] and classes [N], batch by batch: float32 [n, R, R, 3] in [-1, 1]."""
-        return self._run(z, self._y, y)
+        return self._run(z, "y", y)
 
     def images_of_embedding(self, z: np.ndarray, embedding: np.ndarray) -> Iterator[np.ndarray]:
         """The same from class embeddings [N, shared_dim], such as a mixture of two classes."""
-        return self._run(z, self._embedding, embedding)
+        return self._run(z, "embedding", embedding)
 
     def embedding(self, y: np.ndarray) -> np.ndarray:
         """float32 [N, shared_dim] of classes [N]."""
         return self._session.run(self._variables["generator/embed/w"])[y]
 
-    def _run(self, z: np.ndarray, condition, values: np.ndarray) -> Iterator[np.ndarray]:
+    def _run(self, z: np.ndarray, condition: str, values: np.ndarray) -> Iterator[np.ndarray]:
+        drawing = self._drawing(self._batch)
         for start in range(0, len(z), self._batch):
             part_z, part = z[start : start + self._batch], values[start : start + self._batch]
             count = len(part_z)
-            feed = {self._z: _filled(part_z, self._batch), condition: _filled(part, self._batch)}
-            yield self._session.run(self._images, feed)[:count]
+            feed = {drawing.z: _filled(part_z, self._batch), getattr(drawing, condition): _filled(part, self._batch)}
+            images = self._session.run(drawing.images, feed)[:count]
+            if not np.isfinite(images).all():
+                raise StepFailed(
+                    "the generator gives values that are not finite",
+                    hint="its weights have diverged, or a latent is beyond what float32 holds",
+                )
+            yield images
 
 
 def _filled(rows: np.ndarray, count: int) -> np.ndarray:

@@ -5,18 +5,23 @@ and the run's configuration and class names, so that a checkpoint can be underst
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import RunDir, flush_to_disk, read_json, sha256, write_json
+from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training import ema
 
 SCHEMA = 1
+_RECORD = re.compile(r"model-(\d+)\.json")
+_PLACE = re.compile(r"Graph execution error|Detected at node|File \"|Node: |\[\[|\(\d+\) |Errors may have")
+_BEFORE = "without {0}.json the checkpoint before it counts as the latest"
 
 
 class Checkpoint(NamedTuple):
@@ -26,19 +31,27 @@ class Checkpoint(NamedTuple):
     step: int
     record: Dict[str, Any]
 
+    def inputs(self) -> Dict[str, str]:
+        """Its files for a manifest: path in the run → sha256."""
+        return {"checkpoints/" + name: file["sha256"] for name, file in self.record["files"].items()}
 
-def save(saver, session, run: RunDir, step: int, description: Mapping[str, Any], keep: int) -> Checkpoint:
-    """Save every variable as step ``step``, then remove the oldest checkpoints beyond the last ``keep``.
+
+def save(
+    write: Callable[[Path], None], run: RunDir, step: int, description: Mapping[str, Any], keep: int
+) -> Checkpoint:
+    """Make the checkpoint of step ``step``, then remove the oldest ones beyond the last ``keep``.
 
     Args:
+        write: writes its files under a prefix: :func:`variables_of` a session, or :func:`write_arrays`.
         description: stored with it: the run's configuration and class names.
     """
     prefix = run.checkpoint_prefix(step)
+    for left in run.checkpoints.glob(".saving-*"):  # by a process that was killed: this one holds the run
+        shutil.rmtree(str(left), ignore_errors=True)
     work = run.checkpoints / f".saving-{os.getpid()}"
-    shutil.rmtree(str(work), ignore_errors=True)
     work.mkdir()
     try:
-        _write(saver, session, work / prefix.name)
+        _write(write, work / prefix.name)
         files = sorted(work.iterdir())
         sums = {path.name: dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in files}
         for path in files:
@@ -48,18 +61,15 @@ def save(saver, session, run: RunDir, step: int, description: Mapping[str, Any],
         shutil.rmtree(str(work), ignore_errors=True)
     record = dict(schema=SCHEMA, step=step, files=sums, **description)
     write_json(_record_of(prefix), record)
-    for old in complete(run)[:-keep]:
-        _remove(old)
+    for old in steps(run)[:-keep]:
+        _remove(run.checkpoint_prefix(old))
     return Checkpoint(prefix, step, record)
 
 
-def complete(run: RunDir) -> List[Checkpoint]:
-    """The checkpoints of a run, oldest first."""
-    found = []
-    for path in run.checkpoints.glob("model-*.json"):
-        record = read_json(path)
-        found.append(Checkpoint(path.with_suffix(""), record["step"], record))
-    return sorted(found, key=lambda checkpoint: checkpoint.step)
+def steps(run: RunDir) -> List[int]:
+    """The steps of the complete checkpoints of a run, in order."""
+    names = (_RECORD.fullmatch(path.name) for path in run.checkpoints.glob("model-*.json"))
+    return sorted(int(match.group(1)) for match in names if match)
 
 
 def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
@@ -67,49 +77,82 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
 
     Raises:
         UsageError: there is none, or none of that step.
-        StepFailed: one of its files is missing or has another size.
+        StepFailed: its record is damaged, or one of its files is missing or has another size.
     """
-    found = complete(run)
+    found = steps(run)
     if not found:
         raise UsageError(
             f"no checkpoint in {run}",
-            looked_for=str(run.checkpoint_prefix(0).with_name("model-*.json")),
+            looked_for=str(run.checkpoints / "model-*.json"),
             fix=f"biggan train --resume {run}",
         )
     if which in (None, "latest"):
-        chosen = found[-1]
+        step = found[-1]
+    elif int(which) in found:
+        step = int(which)
     else:
-        chosen = next((checkpoint for checkpoint in found if str(checkpoint.step) == which.lstrip("0")), None)
-        if chosen is None:
-            steps = ", ".join(str(checkpoint.step) for checkpoint in found)
-            raise UsageError(f"--checkpoint {which} is not in {run}", hint="it has the steps " + steps)
-    _check_files(chosen)
-    return chosen
+        known = ", ".join(str(step) for step in found)
+        raise UsageError(
+            f"--checkpoint {which} is not in {run}", fix=f"--checkpoint {found[-1]}", hint="it has the steps " + known
+        )
+    prefix = run.checkpoint_prefix(step)
+    record = read_json(_record_of(prefix))
+    wanted = dict(schema=int, step=int, files=dict, run=dict)
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in wanted.items()):
+        raise StepFailed(
+            f"{_record_of(prefix)} is damaged: it is no record of a checkpoint", hint=_BEFORE.format(prefix.name)
+        )
+    checkpoint = Checkpoint(prefix, step, record)
+    _check_files(checkpoint)
+    return checkpoint
 
 
-def read(checkpoint: Checkpoint) -> Dict[str, np.ndarray]:
+def variables_of(saver, session) -> Callable[[Path], None]:
+    """Writes the saver's variables as they are in the session."""
+    return lambda prefix: saver.save(session, str(prefix), write_meta_graph=False, write_state=False)
+
+
+def write_arrays(arrays: Mapping[str, np.ndarray], prefix: Path) -> None:
+    """Write name → array as the checkpoint ``prefix``, in TensorFlow's own format."""
+    with tf.Graph().as_default() as graph, open_session(graph, "cpu") as session:
+        feeds = {tf.placeholder(array.dtype, array.shape): array for array in arrays.values()}
+        writing = tf.raw_ops.SaveV2(
+            prefix=str(prefix), tensor_names=list(arrays), shape_and_slices=[""] * len(arrays), tensors=list(feeds)
+        )
+        session.run(writing, feeds)
+
+
+def read(prefix: Path) -> Dict[str, np.ndarray]:
     """Name → array of everything in a checkpoint.
 
     Raises:
         StepFailed: a file is cut off or damaged.
     """
     try:
-        reader = tf.train.load_checkpoint(str(checkpoint.prefix))
+        reader = tf.train.load_checkpoint(str(prefix))
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise StepFailed(f"checkpoint {checkpoint.prefix} is damaged: {_first_line(error)}") from error
+    except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:  # what it is differs by version
+        raise StepFailed(f"checkpoint {prefix} is damaged: {_cause(error)}") from error
 
 
-def restore(saver, session, checkpoint: Checkpoint) -> None:
-    """Set every variable of the session's graph to what the checkpoint holds.
+def restore(session, variables: Mapping, checkpoint: Checkpoint) -> None:
+    """Set every variable to what the checkpoint holds; those that it names as fresh, to their start values.
 
     Raises:
         StepFailed: a file is damaged, or it was written by another network.
     """
+    fresh = checkpoint.record.get("fresh", [])
+    held = {name: variable for name, variable in variables.items() if name not in fresh}
+    session.run([variables[name].initializer for name in fresh])
+    with session.graph.as_default():
+        saver = tf.train.Saver(held, max_to_keep=None)
     try:
         saver.restore(session, str(checkpoint.prefix))
     except (tf.errors.OpError, ValueError) as error:
-        raise StepFailed(f"checkpoint {checkpoint.prefix} cannot be restored: {_first_line(error)}") from error
+        raise StepFailed(
+            f"checkpoint {checkpoint.prefix} cannot be restored: {_cause(error)}",
+            hint=_BEFORE.format(checkpoint.prefix.name),
+        ) from error
 
 
 def generator_values(values: Mapping[str, np.ndarray], weights: str) -> Dict[str, np.ndarray]:
@@ -123,13 +166,13 @@ def generator_values(values: Mapping[str, np.ndarray], weights: str) -> Dict[str
     return own
 
 
-def _write(saver, session, prefix: Path) -> None:
+def _write(write: Callable[[Path], None], prefix: Path) -> None:
     try:
-        saver.save(session, str(prefix), write_meta_graph=False, write_state=False)
+        write(prefix)
     except (tf.errors.OpError, ValueError) as error:
         free = shutil.disk_usage(str(prefix.parent)).free
         raise StepFailed(
-            f"checkpoint {prefix.name} could not be written: {_first_line(error)}",
+            f"checkpoint {prefix.name} could not be written: {_cause(error)}",
             hint=f"{free / 1e6:.1f} MB are free there; the checkpoints before it are kept",
         ) from error
 
@@ -141,13 +184,13 @@ def _check_files(checkpoint: Checkpoint) -> None:
             raise StepFailed(
                 f"checkpoint {checkpoint.prefix} is incomplete: {path.name} is missing",
                 looked_for=str(path),
-                hint=f"without {checkpoint.prefix.name}.json the checkpoint before it counts as the latest",
+                hint=_BEFORE.format(checkpoint.prefix.name),
             )
         size = path.stat().st_size
         if size != wanted["bytes"]:
             raise StepFailed(
                 f"checkpoint {checkpoint.prefix} is damaged: {path.name} has {size} bytes instead of {wanted['bytes']}",
-                hint=f"without {checkpoint.prefix.name}.json the checkpoint before it counts as the latest",
+                hint=_BEFORE.format(checkpoint.prefix.name),
             )
 
 
@@ -155,12 +198,15 @@ def _record_of(prefix: Path) -> Path:
     return prefix.with_name(prefix.name + ".json")
 
 
-def _remove(checkpoint: Checkpoint) -> None:
-    """Its record first, so that what is half removed no longer counts; then what belongs to it."""
-    _record_of(checkpoint.prefix).unlink()
-    for path in checkpoint.prefix.parent.glob(checkpoint.prefix.name + ".*"):
+def _remove(prefix: Path) -> None:
+    """The record first, so that what is half removed no longer counts; then what belongs to it."""
+    _record_of(prefix).unlink()
+    for path in prefix.parent.glob(prefix.name + ".*"):
         path.unlink()
 
 
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "message", error)).strip().splitlines()[0]
+def _cause(error: Exception) -> str:
+    """The line of TensorFlow's message that says what happened; around it are places in its graph."""
+    lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines()]
+    telling = [line for line in lines if line and not _PLACE.match(line)]
+    return telling[0] if telling else type(error).__name__

@@ -6,10 +6,12 @@ from biggan_cli.config import ModelConfig
 from biggan_cli.model.architecture import batch_norms
 from biggan_cli.runtime.tf import tf
 
+PREFIX = "ema/"
+
 
 def name_of(weight_name: str) -> str:
     """Where the average of a weight is stored: ``generator/…`` → ``ema/generator/…``."""
-    return "ema/" + weight_name
+    return PREFIX + weight_name
 
 
 def moving_shapes(model: ModelConfig) -> Dict[str, Tuple[int]]:
@@ -19,6 +21,11 @@ def moving_shapes(model: ModelConfig) -> Dict[str, Tuple[int]]:
         for name, channels in batch_norms(model).items()
         for moment in ("mean", "variance")
     }
+
+
+def moving_moments(values: Mapping, model: ModelConfig) -> Dict[str, Tuple]:
+    """Batch norm → (mean, variance) among the ``values`` of a checkpoint."""
+    return {name: (values[name + "/moving_mean"], values[name + "/moving_variance"]) for name in batch_norms(model)}
 
 
 def update(averages: Mapping, variables: Mapping, step, decay: float) -> List:

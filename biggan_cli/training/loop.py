@@ -23,7 +23,7 @@ def run(
 ) -> Optional[int]:
     """Steps ``start`` + 1 … ``train.steps``, with ``save(step)`` and ``sample(step)`` at their intervals.
 
-    Ctrl-C and SIGTERM end it after the step in progress, saved; a second one ends it at once.
+    Ctrl-C, SIGTERM and SIGHUP end it after the step in progress, saved; a second one ends it at once.
 
     Returns:
         The number of the signal that ended it, or None.
@@ -34,9 +34,9 @@ def run(
     ticks = Ticks(train.batch, train.steps)
     with _Signals() as signals:
         for step in range(start + 1, train.steps + 1):
-            began = time.time()
+            began = time.perf_counter()
             _, metrics = session.run([graph.train_op, graph.metrics])
-            ticks.add_step(metrics, time.time() - began)
+            ticks.add_step(metrics, time.perf_counter() - began)
             report("advance", what="training", done=step, total=train.steps)
             last = step == train.steps or signals.received is not None
             saving = last or step % train.save_every == 0
@@ -45,7 +45,7 @@ def run(
                 if not all(math.isfinite(value) for value in record.values()):
                     raise StepFailed(
                         f"a loss or gradient is not finite at step {step}",
-                        hint="the checkpoint before it is kept; try smaller --g-lr and --d-lr",
+                        hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",
                     )
                 records.write(record)
                 report(
@@ -55,25 +55,31 @@ def run(
                     status=status(record),
                     remaining_seconds=record["remaining_seconds"],
                 )
-            began = time.time()
+            began = time.perf_counter()
             if saving:
                 save(step)
             if last or step % train.sample_every == 0:
                 sample(step)
-            ticks.add_maintenance(time.time() - began)
+            ticks.add_maintenance(time.perf_counter() - began)
             if last:
                 return signals.received if step < train.steps else None
     return None
 
 
 class _Signals:
-    """Turns the first SIGINT or SIGTERM into a wish to end; a second one acts as if nothing caught it."""
+    """Turns the first signal into a wish to end; a second one acts as if nothing caught it.
+
+    Under ``nohup``, which ignores SIGHUP, it stays ignored.
+    """
 
     def __init__(self):
         self.received: Optional[int] = None
 
     def __enter__(self) -> "_Signals":
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._note) for number in numbers}
         return self
 
     def __exit__(self, *exception) -> None:

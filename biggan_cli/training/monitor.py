@@ -21,7 +21,7 @@ class Ticks:
 
     def __init__(self, batch: int, total: int):
         self._batch, self._total = batch, total
-        self._started = time.time()
+        self._started = time.perf_counter()
         self._metrics: List[np.ndarray] = []
         self._step_seconds: List[float] = []
         self._maintenance = 0.0
@@ -47,7 +47,7 @@ class Ticks:
             seconds_per_step=seconds,
             images_per_second=self._batch / seconds,
             maintenance_seconds=self._maintenance,
-            elapsed_seconds=time.time() - self._started,
+            elapsed_seconds=time.perf_counter() - self._started,
             remaining_seconds=(self._total - step) * seconds,
         )
         self._metrics, self._step_seconds, self._maintenance = [], [], 0.0

@@ -96,7 +96,7 @@ class _Builder:
         logits = self._discriminate(raw, tf.concat([real, fake], axis=0), tf.concat([real_y, fake_y], axis=0))
         real_logits, fake_logits = tf.split(logits, 2)
         loss = losses.discriminator_hinge(real_logits, fake_logits)
-        update, grad_norm = _apply(optimizer, loss, raw, self.d_variables)
+        update, grad_norm = _apply(optimizer, loss, raw, self.d_variables, after)
         return update, tf.stack([loss, tf.reduce_mean(real_logits), tf.reduce_mean(fake_logits), grad_norm])
 
     def _update_generator(self, after: List):
@@ -116,7 +116,7 @@ class _Builder:
         kernels = [weight for weight in g_raw.values() if weight.shape.ndims == 4]
         orthogonal_loss = self.train.orthogonal * losses.orthogonal_regularization(kernels)
         optimizer = tf.train.AdamOptimizer(self.train.g_lr, self.train.beta1, self.train.beta2)
-        update, grad_norm = _apply(optimizer, loss + orthogonal_loss, g_raw, self.g_variables)
+        update, grad_norm = _apply(optimizer, loss + orthogonal_loss, g_raw, self.g_variables, after)
         with tf.control_dependencies([update]):
             followers = ema.update(self.averages, self.g_variables, self.step, self.train.ema_decay)
             followers += ema.update_moving(self.moving, moments, MOVING_AVERAGE_DECAY)
@@ -159,9 +159,13 @@ def _batch_moments(x, name):
     return tf.nn.moments(x, axes=[0, 1, 2])
 
 
-def _apply(optimizer, loss, raw: Mapping, variables: Mapping):
-    """One update of ``variables`` by the gradient with respect to the values ``raw`` that were read from them."""
+def _apply(optimizer, loss, raw: Mapping, variables: Mapping, after: List):
+    """One update of ``variables`` by the gradient with respect to the values ``raw`` that were read from them.
+
+    The optimizer reads its own powers of beta, and these too have to be read ``after`` the update before.
+    """
     names = list(variables)
     gradients = tf.gradients(loss, [raw[name] for name in names])
-    update = optimizer.apply_gradients([(gradient, variables[name]) for gradient, name in zip(gradients, names)])
+    with tf.control_dependencies(after):
+        update = optimizer.apply_gradients([(gradient, variables[name]) for gradient, name in zip(gradients, names)])
     return update, tf.global_norm(gradients)

@@ -22,6 +22,7 @@ def main() -> None:
     pictures = np.stack([np.asarray(Image.open(folder / entry["file"])) for entry in index])
     labels = np.array([entry["label"] for entry in index])
     right = features_and_logits(pictures)[1].argmax(axis=1) == labels
+    print("share of the samples of each class that a digit classifier takes for it:")
     for label in np.unique(labels):
         print(f"{index[int(np.flatnonzero(labels == label)[0])]['class_name']:6} {right[labels == label].mean():.3f}")
     print(f"recognized as asked: {right.mean():.3f} of {len(labels)} samples in {folder}")

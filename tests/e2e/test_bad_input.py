@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy import io
 
+from tests.conftest import CIFAR10_BATCHES as BATCHES
 from tests.conftest import TINY
-
-BATCHES = [f"data_batch_{number}.mat" for number in range(1, 6)] + ["test_batch.mat"]
 
 
 def refused(done, *words):
@@ -45,6 +44,8 @@ def run(tiny_run, tmp_path):
         (["--data", "mnist"], ["--data mnist", "cifar10:DIR"]),
         (["--data", "cifar10:nowhere"], ["cifar10:nowhere is not a directory"]),
         (["--bach", 3], ["--bach"]),
+        (["--steps", 10**20], ["--steps 1", "2147483647"]),
+        (["--outdir", "a[1]"], ["a[1]", "TensorFlow"]),
     ),
 )
 def test_train_with_a_value_that_cannot_be(biggan, tmp_path, arguments, words):
@@ -82,17 +83,22 @@ def test_no_gpu(biggan, tmp_path):
 
 @pytest.mark.parametrize("command", (["sample"], ["interpolate", "--from", "one", "--to", "two"]))
 def test_a_run_that_does_not_exist(biggan, tmp_path, command):
-    refused(biggan(*command, cwd=tmp_path, check=2), "no run in runs", "biggan train --preset digits")
-    refused(biggan(command[0], "00007-x", *command[1:], cwd=tmp_path, check=2), "no run 00007-x")
+    refused(biggan(*command, cwd=tmp_path, check=2), "there is no run in runs", "biggan train --preset digits")
+    refused(biggan(command[0], "00007-x", *command[1:], cwd=tmp_path, check=2), "there is no run 00007-x")
 
 
 def test_resume_of_a_run_that_does_not_exist(biggan, tmp_path):
-    refused(biggan("train", "--resume", 3, cwd=tmp_path, check=2), "no run 3")
+    refused(biggan("train", "--resume", 3, cwd=tmp_path, check=2), "there is no run 3")
 
 
 def test_resume_of_a_finished_run(biggan, run):
     before = files(run)
-    refused(biggan("train", "--resume", run, check=2), "is finished", "step 4 of --steps 4", "--steps 8")
+    refused(
+        biggan("train", "--resume", run, check=2),
+        "is finished",
+        "at step 4, and --steps 4 asks for no more",
+        "--steps 8",
+    )
     assert files(run) == before
 
 
@@ -102,7 +108,7 @@ def test_resume_of_a_finished_run(biggan, run):
         (["--batch", 7], "--batch 7 conflicts with the run's own 4"),
         (["--preset", "seed"], "--preset seed conflicts with the run's own preset digits"),
         (["--g-lr", 0.5], "--g-lr 0.5 conflicts"),
-        (["--truncation", "none"], "--truncation None conflicts with the run's own 2.0"),
+        (["--truncation", "none"], "--truncation none conflicts with the run's own 2"),
     ),
 )
 def test_resume_with_a_conflicting_flag(biggan, run, arguments, words):
@@ -141,10 +147,35 @@ def test_a_checkpoint_with_a_cut_off_file(biggan, run):
     refused(biggan("sample", run, check=1), path.name, "bytes instead of")
 
 
+@pytest.mark.parametrize("text", ("[]", "{}", '{"schema": 1, "step": "4", "files": {}, "run": {}}', "{"))
+def test_a_spoilt_record_of_a_checkpoint(biggan, run, text):
+    """The one before it still draws; an old one that is spoilt is in nobody's way."""
+    old, latest = (run / "checkpoints" / f"model-00000{step}.json" for step in (2, 4))
+    kept = latest.read_text()
+    latest.write_text(text)
+    refused(biggan("sample", run, check=1), "model-000004.json is damaged")
+    latest.write_text(kept)
+    old.write_text(text)
+    biggan("sample", run, "--num", 1, check=0)
+
+
+@pytest.mark.parametrize("ending", ("index", "data-00000-of-00001"))
+def test_a_checkpoint_with_changed_bytes(biggan, run, ending):
+    path = run / "checkpoints" / ("model-000004." + ending)
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 3, len(content) // 3 + 40):
+        content[place] ^= 0xFF
+    path.write_bytes(bytes(content))
+    for command in (["sample", run], ["train", "--resume", run, "--steps", 6]):
+        done = biggan(*command, check=1)
+        refused(done, "model-000004")
+        assert "Graph execution error" not in done.stderr
+
+
 def test_a_spoilt_configuration(biggan, run):
     text = (run / "config.json").read_text()
     (run / "config.json").write_text(text.replace('"batch": 4', '"batch": 4, "colour": "red"'))
-    refused(biggan("train", "--resume", run, "--steps", 6, check=2), "unknown key colour")
+    refused(biggan("train", "--resume", run, "--steps", 6, check=1), "the key colour is unknown")
     (run / "config.json").write_text(text[:100])
     refused(biggan("sample", run, check=1), "config.json is damaged")
 
@@ -172,11 +203,15 @@ def test_a_disk_that_is_full(biggan, run):
 @pytest.mark.parametrize(
     "arguments, words",
     (
-        (["--classes", "thre"], ["--classes thre is not a class", "--classes three", "zero, one, two"]),
-        (["--classes", "three:0"], ["three:0", "not a positive count"]),
+        (["--classes", "thre"], ["--classes thre is not a class", "three instead of thre", "zero, one, two"]),
+        (["--classes", "three:0"], ["three: 0", "from 1 to"]),
         (["--classes", "three:70", "--num", 64], ["70", "--num"]),
         (["--num", 0], ["--num 0"]),
         (["--seeds", "5-3"], ["--seeds 5-3"]),
+        (["--seeds", "0-4294967295"], ["more than 1000000"]),
+        (["--classes", "three:²"], ["² is not a count"]),
+        (["--classes", "three:4000000000"], ["is not a count"]),
+        (["--num", 10**12], ["--num 1000000000000", "1000000"]),
         (["--seeds", "1,1"], ["names a seed twice"]),
         (["--seeds", "0-4", "--num", 3], ["--num 3 does not fit the 5 seeds"]),
         (["--truncation", 0], ["--truncation 0"]),
@@ -196,11 +231,12 @@ def test_sample_with_a_value_that_cannot_be(biggan, tiny_runs, tiny_run, argumen
 @pytest.mark.parametrize(
     "arrays, words",
     (
-        (dict(z=np.zeros((3, 9), np.float32), y=np.zeros(3, int)), ["(3, 9)", "(N, 8)"]),
+        (dict(z=np.zeros((3, 9), np.float32), y=np.zeros(3, int)), ["(3, 9)", "[N, 8]"]),
         (dict(z=np.zeros((3, 8), np.float32), y=np.zeros(2, int)), ["y is"]),
         (dict(z=np.zeros((3, 8), np.float32), y=np.full(3, 10)), ["10", "0 to 9"]),
+        (dict(z=np.full((3, 8), 1e300), y=np.zeros(3, int)), ["not finite in float32"]),
         (dict(z=np.full((3, 8), np.nan, np.float32), y=np.zeros(3, int)), ["not finite"]),
-        (dict(z=np.zeros((3, 8), np.float32)), ["y is not"]),
+        (dict(z=np.zeros((3, 8), np.float32)), ["lacks z or y"]),
     ),
 )
 def test_latents_that_do_not_fit(biggan, tiny_runs, tmp_path, arrays, words):
@@ -219,7 +255,8 @@ def test_latents_that_hold_code_are_not_loaded(biggan, tiny_runs, tmp_path):
         (["--from", "one", "--to", "elevn"], ["--to elevn is not a class", "zero, one"]),
         (["--from", "one"], ["--to"]),
         (["--from", "one", "--to", "two", "--frames", 1], ["--frames 1"]),
-        (["--from", "one", "--to", "two", "--fps", 0], ["--fps 0"]),
+        (["--from", "one", "--to", "two", "--fps", 0.001], ["--fps 0.001"]),
+        (["--from", "one", "--to", "1"], ["--from and --to are both one"]),
     ),
 )
 def test_interpolate_with_a_value_that_cannot_be(biggan, tiny_runs, arguments, words):

@@ -9,18 +9,24 @@ from biggan_cli.cli import app as app_module
 from biggan_cli.runtime.tf import tf
 from biggan_cli.runtime.versions import tensorflow_version
 
+COMMANDS = ("train", "sample", "interpolate", "import-checkpoint", "export-checkpoint")
+
 
 def test_help_lists_what_is_there(biggan):
     done = biggan("--help", check=0)
-    for command in ("train", "sample", "interpolate"):
+    for command in COMMANDS:
         assert command in done.stdout
     for unbuilt in ("freeze", "atc", "score"):
         assert unbuilt not in done.stdout
 
 
-@pytest.mark.parametrize("command", ("train", "sample", "interpolate"))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(biggan, command):
     assert "Example: biggan " + command in biggan(command, "--help", check=0).stdout
+
+
+def test_no_command_shows_the_help(biggan):
+    assert biggan(check=0).stdout == biggan("--help", check=0).stdout
 
 
 def test_versions(biggan):
@@ -33,7 +39,15 @@ def test_versions(biggan):
     assert tensorflow_version() == tf.__version__
 
 
-@pytest.mark.parametrize("words, expected", (("biggan sa", "sample"), ("biggan sample --tru", "--truncation")))
+@pytest.mark.parametrize(
+    "words, expected",
+    (
+        ("biggan sa", "sample"),
+        ("biggan sample --tru", "--truncation"),
+        ("biggan train --preset di", "digits"),
+        ("biggan train --res 1", "128"),
+    ),
+)
 def test_completion(biggan, words, expected):
     environment = {
         "_BIGGAN_COMPLETE": "complete_bash",

@@ -14,20 +14,39 @@ from tests.conftest import read_picture
 EXAMPLES = Path(biggan_cli.__file__).parent.parent / "examples"
 
 
+def run_example(command, outdir):
+    """The example's words on stdout; ``biggan`` and ``python`` are those of this lane."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = dict(os.environ, PATH=path, BIGGAN_RUNS=str(outdir))
+    done = subprocess.run(command, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
 @pytest.mark.slow
 def test_the_demo_draws_digits_that_are_recognized(tmp_path):
     """The whole demo: at least 0.88 of 1,000 samples show the digit that was asked for, and none is left out."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["sh", str(EXAMPLES / "01_digits" / "run.sh")],
-        env=dict(os.environ, PATH=path, BIGGAN_RUNS=str(tmp_path)),
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    shares = dict(re.findall(r"^(\w+) +(\d\.\d{3})$", done.stdout.decode(), re.MULTILINE))
+    words = run_example(["sh", str(EXAMPLES / "01_digits" / "run.sh")], tmp_path)
+    shares = dict(re.findall(r"^(\w+) +(\d\.\d{3})$", words, re.MULTILINE))
     assert len(shares) == 10 and all(float(share) > 0.6 for share in shares.values()), shares
-    overall, count = re.search(r"recognized as asked: (\d\.\d{3}) of (\d+) samples", done.stdout.decode()).groups()
+    overall, count = re.search(r"recognized as asked: (\d\.\d{3}) of (\d+) samples", words).groups()
     assert float(overall) >= 0.88 and count == "1000"
     (run,) = tmp_path.glob("0*")
     assert read_picture(run / "sample" / "00000" / "grid.png").shape[0] == 640
     assert (run / "interpolate" / "three-to-eight.gif").is_file()
+
+
+@pytest.mark.slow
+def test_the_table_of_corrections_has_a_row_for_each_variant(tmp_path):
+    """Two steps of one seed: that it runs and what its cells hold; the numbers are in the README."""
+    script = str(EXAMPLES / "02_corrections" / "compare.py")
+    words = run_example(["python", script, "--steps", "2", "--seeds", "1", "--outdir", str(tmp_path)], tmp_path)
+    rows = re.findall(r"^\| (.+?) \| (\d\.\d{3}) ± 0\.000 \| (\d+\.\d) ± 0\.0 \|$", words, re.MULTILINE)
+    assert [name for name, _, _ in rows][:4] == [
+        "reference, as documented",
+        "+ gain centred on 1",
+        "+ no ReLU on the image",
+        "+ digits recipe",
+    ]
+    assert len(rows) == 6 and len({fid for _, _, fid in rows}) == 6
+    assert len((tmp_path / "corrections.jsonl").read_text().splitlines()) == 6

@@ -2,11 +2,13 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import biggan_cli
 from biggan_cli.cli.reference import with_reference
-from tests.conftest import TINY, run_biggan
+from tests.conftest import TINY, run_biggan, small_cifar10
+from tests.e2e.test_import_checkpoint import REF32
 
 ROOT = Path(biggan_cli.__file__).parent.parent
 README = ROOT / "README.md"
@@ -27,15 +29,22 @@ def test_the_command_reference_is_current():
 
 def test_every_command_of_the_readme_runs(tmp_path):
     """In order, in one directory, with a tiny network and few steps."""
+    place = tmp_path / "output" / "model" / "32"
+    place.mkdir(parents=True)
+    for path in REF32.glob("model.ckpt.*"):
+        shutil.copy(str(path), str(place))
+    cifar = small_cifar10(tmp_path / "cifar")
     trained = False
     done = []
     for arguments in commands():
         if arguments[0] == "train":
-            arguments += ["--steps", "4"] if trained else [*TINY, "--steps", "2"]
+            arguments += ["--steps", "6"] if trained else [*TINY, "--steps", "2"]
             trained = True
+        arguments = [{"cifar10:DIR": f"cifar10:{cifar}"}.get(argument, argument) for argument in arguments]
         run_biggan(*arguments, cwd=tmp_path, check=0)
         done.append(arguments[0])
-    assert done == ["train", "sample", "interpolate", "train"]
+    started = ["train", "sample", "interpolate", "train"]
+    assert done == [*started, "import-checkpoint", "sample", "train", "export-checkpoint"]
     assert list(tmp_path.glob("runs/00000-*/interpolate/three-to-eight.gif"))
 
 

@@ -52,7 +52,10 @@ def test_pictures_grid_index_manifest(plain):
 
 def test_seed_i_makes_picture_i_whatever_the_batch_and_the_company(sample, plain):
     whole = pictures(plain)
-    for arguments in (("--seeds", "7,3"), ("--seeds", "3-7", "--batch", 2)):
+    kept = list((plain.parents[1] / "checkpoints").glob("*standing-ema-2.npz"))
+    assert len(kept) == 1
+    for arguments in (("--seeds", "7,3"), ("--seeds", "3-7", "--batch", 2), ("--seeds", "0-11", "--batch", 48)):
+        kept[0].unlink()  # the statistics too must not depend on the batch
         some = pictures(sample(*arguments))
         assert {"000003.png", "000007.png"} <= set(some)
         for name, picture in some.items():
@@ -107,6 +110,11 @@ def test_statistics_are_measured_once(biggan, tiny_runs, sample):
     kept.write_bytes(b"spoilt")
     healed = biggan("sample", "--num", 1, "--truncation", 1.5, "--outdir", tiny_runs, check=0)
     assert "measuring" in healed.stderr and kept.stat().st_size > 100
+
+
+def test_a_grid_that_is_a_selection_says_so(biggan, tiny_runs):
+    done = biggan("sample", "--classes", "one:12,two:3", "--outdir", tiny_runs, check=0)
+    assert "grid.png shows 13 of them: the first 10 of each class" in done.stderr
 
 
 def test_a_name_is_used_once(biggan, tiny_runs, sample):

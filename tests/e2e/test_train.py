@@ -13,7 +13,7 @@ from tests.conftest import BIGGAN, TINY, read_picture
 
 
 def values_of(run):
-    return checkpoints.read(checkpoints.find(RunDir(run)))
+    return checkpoints.read(checkpoints.find(RunDir(run)).prefix)
 
 
 def only_run(outdir):
@@ -65,7 +65,7 @@ def test_train_40_equals_train_20_and_resume_20(biggan, tmp_path):
     assert records(parts) == records(whole)
 
 
-@pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
+@pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)))
 def test_interrupted_training_saves_and_says_how_to_go_on(biggan, tmp_path, number, code):
     command = [BIGGAN, "train", *TINY, "--save-every", "100000", "--steps", "100000", "--outdir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -98,9 +98,9 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_starts_again(biggan,
 
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(biggan, tmp_path):
     done = biggan("train", "--preset", "digits", "--dry-run", cwd=tmp_path, check=0)
-    assert done.stdout == ""
+    assert done.stderr == ""
     for words in ("4500 to train, 500 held out", "204,668 parameters", "zero", "batch 32", "truncation 2"):
-        assert words in done.stderr
+        assert words in done.stdout
     shown = json.loads(biggan("train", "--preset", "digits", "--dry-run", "--json", cwd=tmp_path, check=0).stdout)
     assert shown["plan"]["config"]["train"]["batch"] == 32
     assert list(tmp_path.iterdir()) == []
@@ -116,7 +116,50 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(biggan, tmp_path):
 
 def test_data_from_the_environment(biggan, tmp_path):
     done = biggan("train", "--dry-run", env={"BIGGAN_DATA": "digits"}, cwd=tmp_path, check=0)
-    assert "4500 to train" in done.stderr and "10,315,428 parameters" in done.stderr
+    assert "4500 to train" in done.stdout and "10,315,428 parameters" in done.stdout
+    done = biggan("train", env={"BIGGAN_DATA": "mnist"}, cwd=tmp_path, check=2)
+    assert "error: --data mnist is not a data set" in done.stderr and "is from BIGGAN_DATA" in done.stderr
+
+
+def test_a_dry_run_of_resuming_leaves_nothing(biggan, tiny_run):
+    before = {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")}
+    assert "from step 4" in biggan("train", "--resume", tiny_run, "--steps", 6, "--dry-run", check=0).stdout
+    assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")} == before
+
+
+def test_a_dry_run_refuses_what_training_refuses(biggan, tmp_path):
+    (tmp_path / "file").write_text("")
+    for arguments, code in ((["--device", "gpu"], 4), (["--outdir", tmp_path / "file" / "runs"], 2)):
+        environment = {"CUDA_VISIBLE_DEVICES": "-1"}
+        biggan("train", "--preset", "digits", "--dry-run", *arguments, env=environment, cwd=tmp_path, check=code)
+
+
+def test_training_goes_on_when_nobody_listens(tmp_path):
+    """A pipe that closes, as with ``2>&1 | head``, ends the words and nothing else."""
+    command = [BIGGAN, "train", *TINY, "--log-every", "1", "--steps", "9", "--outdir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        process.stderr.readline()
+        process.stderr.close()
+        assert process.wait(timeout=120) == 0
+    run = only_run(tmp_path)
+    assert checkpoints.find(RunDir(run)).step == 9
+    assert "step 9/9" in (run / "log.txt").read_text()
+
+
+def test_an_interrupt_before_the_first_step_names_the_way_on(biggan, tmp_path):
+    command = [BIGGAN, "train", *TINY, "--steps", "2", "--outdir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if line.startswith(b"building"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read().decode()
+        assert process.wait(timeout=120) == 130, rest
+    run = only_run(tmp_path)
+    assert "Traceback" not in rest and f"fix: biggan train --resume {run}" in rest
+    assert "error: interrupted" in (run / "log.txt").read_text()
+    refused = biggan("sample", "--outdir", tmp_path, check=2).stderr
+    assert f"no run in {tmp_path} has a checkpoint" in refused
 
 
 @pytest.mark.slow

@@ -1,12 +1,13 @@
 """Configuration: defaults, presets, rules, and what a stored one must be."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from biggan_cli import config as configs
 from biggan_cli.config import PRESETS, ModelConfig, RunRecord, TrainConfig
-from biggan_cli.errors import UsageError
+from biggan_cli.errors import StepFailed, UsageError
 
 
 def rejected(preset="seed", **values):
@@ -47,7 +48,7 @@ def test_every_preset_says_where_it_comes_from():
         (dict(beta2=1.0), "--beta2 1.0"),
         (dict(ema_decay=-0.1), "--ema-decay -0.1"),
         (dict(orthogonal=-1.0), "--orthogonal -1.0"),
-        (dict(truncation=0.0), "--truncation 0.0"),
+        (dict(truncation=0.0), "--truncation 0"),
         (dict(seed=-1), "--seed -1"),
         (dict(seed=2**32), "--seed"),
         (dict(device="tpu"), "--device tpu"),
@@ -64,11 +65,11 @@ def test_a_bad_value_names_its_flag(values, flag):
 
 def test_unknown_preset_and_key():
     assert "--preset sede" in rejected("sede")
-    assert "unknown key momentum" in rejected(momentum=0.9)
+    assert "the key momentum is unknown" in rejected(momentum=0.9)
 
 
 def record(**values):
-    return RunRecord(configs.resolve("digits", values), ("a", "b"), "0" * 64, "0.1.0")
+    return RunRecord(configs.resolve("digits", dict(values, num_classes=2)), ("a", "b"), "0" * 64, "0.1.0")
 
 
 def test_a_record_survives_json():
@@ -81,34 +82,57 @@ def test_a_record_survives_json():
     "spoil, words",
     (
         (lambda stored: stored.update(schema=2), "schema 2"),
-        (lambda stored: stored["config"]["train"].update(colour="red"), "unknown key colour"),
+        (lambda stored: stored["config"]["train"].update(colour="red"), "the key colour is unknown"),
+        (lambda stored: stored["config"]["train"].pop("g_lr"), "the key g_lr is missing"),
+        (lambda stored: stored["config"].pop("model"), "the key model is missing"),
+        (lambda stored: stored["config"].update(model=None), "model cannot be None"),
+        (lambda stored: stored["config"].update(model=[1]), "model cannot be [1]"),
+        (lambda stored: stored["config"].update(preset="nosuch"), "--preset nosuch"),
+        (lambda stored: stored["config"].update(speed=1), "the key speed is unknown"),
+        (lambda stored: stored.update(config=[]), "config cannot be []"),
+        (lambda stored: stored.update(class_names="ab"), "class_names cannot be 'ab'"),
+        (lambda stored: stored.update(class_names=["a"]), "class_names are not 2 names"),
+        (lambda stored: stored.update(class_names=[1, 2]), "class_names are not 2 names"),
         (lambda stored: stored["config"]["train"].update(batch="64"), "batch cannot be '64'"),
         (lambda stored: stored["config"]["model"].update(resolution=True), "resolution cannot be True"),
-        (lambda stored: stored.update(extra=1), "unknown key extra"),
-        (lambda stored: stored.pop("class_names"), "lacks the key class_names"),
+        (lambda stored: stored.update(extra=1), "the key extra is unknown"),
+        (lambda stored: stored.pop("class_names"), "the key class_names is missing"),
         (lambda stored: stored["config"]["train"].update(batch=0), "--batch 0"),
     ),
 )
 def test_a_spoilt_record_is_refused(spoil, words):
     stored = json.loads(json.dumps(configs.to_json(record())))
     spoil(stored)
-    with pytest.raises(UsageError) as raised:
+    with pytest.raises(StepFailed) as raised:
         configs.from_json(stored, "config.json")
-    assert words in raised.value.message
+    assert raised.value.message.startswith("config.json") and words in raised.value.message
 
 
 def test_what_a_resumed_run_may_change():
     own = record().config
-    changed = configs.resume_with(own, dict(steps=900, save_every=5), None, "runs/0")
+    changed = configs.resume_with(record(), dict(steps=900, save_every=5), None, "runs/0")
     assert (changed.train.steps, changed.train.save_every) == (900, 5)
-    assert configs.resume_with(own, dict(batch=own.train.batch), "digits", "runs/0") == own
+    assert configs.resume_with(record(), dict(batch=own.train.batch), "digits", "runs/0") == own
     for values, words in (
         (dict(batch=7), "--batch 7 conflicts with the run's own 32"),
         (dict(resolution=64), "--res 64"),
+        (dict(truncation=None), "--truncation none conflicts with the run's own 2"),
     ):
         with pytest.raises(UsageError) as raised:
-            configs.resume_with(own, values, None, "runs/0")
+            configs.resume_with(record(), values, None, "runs/0")
         assert words in raised.value.message
     with pytest.raises(UsageError) as raised:
-        configs.resume_with(own, {}, "seed", "runs/0")
+        configs.resume_with(record(), {}, "seed", "runs/0")
     assert "--preset seed conflicts with the run's own preset digits" in raised.value.message
+
+
+def test_the_recipe_of_an_imported_run_is_open():
+    """Until it is trained here: then it is the run's own."""
+    imported = replace(record(), data_digest=None, config=configs.resolve("seed", dict(num_classes=2, z_dim=33)))
+    resumed = configs.resume_with(imported, dict(batch=7, steps=9), "digits", "runs/0")
+    assert (resumed.preset, resumed.train.batch, resumed.train.steps, resumed.train.g_lr) == ("digits", 7, 9, 1e-3)
+    assert resumed.model == imported.config.model
+    assert configs.resume_with(imported, {}, None, "runs/0") == imported.config
+    with pytest.raises(UsageError) as raised:
+        configs.resume_with(imported, dict(z_dim=32), None, "runs/0")
+    assert "--z-dim 32 conflicts with the run's own 33" in raised.value.message

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import create_run, open_run, read_json, sha256, whole_file, write_json
+from biggan_cli.rundir import check_writable, create_run, open_run, read_json, sha256, whole_file, write_json
 
 
 def made(outdir, name="a"):
@@ -20,7 +20,9 @@ def made(outdir, name="a"):
 def test_runs_are_numbered_and_found(tmp_path):
     runs = [made(tmp_path, name) for name in ("a", "b", "c")]
     assert [run.path.name for run in runs] == ["00000-a", "00001-b", "00002-c"]
-    assert open_run(None, tmp_path).path == runs[2].path
+    assert open_run(None, tmp_path, trained=False).path == runs[2].path
+    (runs[1].checkpoints / "model-000004.json").write_text("{}")
+    assert open_run(None, tmp_path).path == runs[1].path
     assert open_run("1", tmp_path).path == runs[1].path
     assert open_run("00001-b", tmp_path).path == runs[1].path
     assert open_run(str(runs[0].path), tmp_path / "elsewhere").path == runs[0].path
@@ -29,7 +31,7 @@ def test_runs_are_numbered_and_found(tmp_path):
 def test_a_run_without_a_configuration_does_not_count_but_keeps_its_number(tmp_path):
     made(tmp_path)
     create_run(tmp_path, "unfinished")
-    assert open_run(None, tmp_path).path.name == "00000-a"
+    assert open_run(None, tmp_path, trained=False).path.name == "00000-a"
     assert create_run(tmp_path, "b").path.name == "00002-b"
 
 
@@ -47,9 +49,14 @@ def test_no_such_run(tmp_path):
     with pytest.raises(UsageError) as raised:
         open_run(None, tmp_path)
     assert "biggan train" in dict(raised.value.details)["fix"]
-    made(tmp_path)
+    run = made(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        open_run(None, tmp_path)
+    assert "has a checkpoint" in raised.value.message
+    assert dict(raised.value.details)["fix"] == f"biggan train --resume {run}"
     with pytest.raises(UsageError) as raised:
         open_run("7", tmp_path)
+    assert "00007-" in dict(raised.value.details)["looked for"]
     assert "00000-a" in dict(raised.value.details)["hint"]
 
 
@@ -58,6 +65,15 @@ def test_a_place_that_cannot_be_written(tmp_path):
     with pytest.raises(UsageError) as raised:
         create_run(tmp_path / "file" / "runs", "a")
     assert "--outdir" in raised.value.message
+
+
+@pytest.mark.parametrize("name", ("a[1]", "a*", "b\\c", "\udcff"))
+def test_a_place_that_tensorflow_cannot_read_again(tmp_path, name):
+    for check in (check_writable, lambda place: create_run(place, "a")):
+        with pytest.raises(UsageError) as raised:
+            check(tmp_path / name)
+        assert "TensorFlow could not read" in raised.value.message
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path):

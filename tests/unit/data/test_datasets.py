@@ -7,21 +7,13 @@ from scipy import io
 from biggan_cli.data import datasets
 from biggan_cli.data.classes import CIFAR10, DIGITS, class_index
 from biggan_cli.errors import StepFailed, UsageError
-
-BATCHES = [f"data_batch_{number}.mat" for number in range(1, 6)] + ["test_batch.mat"]
+from tests.conftest import CIFAR10_BATCHES as BATCHES
+from tests.conftest import small_cifar10
 
 
 @pytest.fixture
 def cifar(tmp_path):
-    """Six small batches in CIFAR-10's own layout; every picture says which batch and place it is."""
-    for number, name in enumerate(BATCHES):
-        data = np.zeros((20, 3, 32, 32), np.uint8)
-        data[:, 0] = number * 20 + np.arange(20)[:, None, None]
-        data[:, 1] = np.arange(32)[:, None]  # green: the row
-        data[:, 2] = np.arange(32)  # blue: the column
-        labels = (np.arange(20) % 10).astype(np.uint8)[:, None]
-        io.savemat(str(tmp_path / name), dict(data=data.reshape(20, 3072), labels=labels, batch_label="x"))
-    return tmp_path
+    return small_cifar10(tmp_path)
 
 
 def test_digits():
@@ -33,7 +25,7 @@ def test_digits():
     assert np.bincount(digits.held_out_labels).tolist() == [50] * 10
     assert not digits.images[:, :2].any() and not digits.images[:, :, -2:].any()
     assert (digits.images[..., 0] == digits.images[..., 1]).all() and digits.images.max() == 255
-    assert digits.digest() == datasets.load("digits", 32).digest()
+    assert digits.digest == datasets.load("digits", 64).digest
     trained = {image.tobytes() for image in digits.images}
     assert sum(image.tobytes() in trained for image in digits.held_out_images) == 0
 
@@ -97,7 +89,11 @@ def test_something_else_is_named(cifar):
         (dict(data=np.zeros((20, 3072), np.float64), labels=np.zeros(20)), ["float64"]),
         (dict(data=np.zeros((20, 3072), np.uint8), labels=np.full(20, 10)), ["10", "0 to 9"]),
         (dict(data=np.zeros((20, 3072), np.uint8), labels=np.full(20, 0.5)), ["0.5"]),
-        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.zeros(19)), ["20 pictures and 19 labels"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.zeros(19)), ["20 pictures", "(1, 19)"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.zeros((4, 5))), ["20 pictures", "(4, 5)"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.zeros(20, complex)), ["complex"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=["a"] * 20), ["its labels are"]),
+        (dict(data=np.zeros((20, 3072), np.uint8), labels=np.array([1, "b"] * 10, object)), ["its labels are object"]),
         (dict(data=np.zeros((20, 3072), np.uint8)), ["labels"]),
     ),
 )
@@ -129,7 +125,7 @@ def test_unknown_class_lists_names_and_the_nearest():
         class_index("hosre", CIFAR10, "--from")
     details = dict(raised.value.details)
     assert "--from hosre" in str(raised.value)
-    assert details["fix"] == "--from horse"
+    assert details["fix"] == "horse instead of hosre"
     assert all(name in details["hint"] for name in CIFAR10)
 
 

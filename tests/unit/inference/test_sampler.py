@@ -5,6 +5,7 @@ import pytest
 
 from biggan_cli.config import ModelConfig
 from biggan_cli.data.images import to_uint8
+from biggan_cli.errors import StepFailed
 from biggan_cli.inference.sampler import Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model import layers
@@ -15,7 +16,7 @@ from biggan_cli.model.latents import draw_z
 from biggan_cli.runtime.tf import tf
 
 MODEL = ModelConfig(base_channels=2, z_dim=8, shared_dim=4)
-COUNT = 48
+COUNT = 64
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,6 @@ def test_the_moments_depend_on_the_truncation(sampler):
 
 def test_a_picture_does_not_depend_on_its_company(sampler, values):
     sampler.standing_moments(2.0, COUNT)
-    moments = sampler.standing_moments(2.0, COUNT)
     z = draw_z(np.random.RandomState(0), (21, MODEL.z_dim), 2.0)
     y = np.arange(21) % 10
     together = to_uint8(np.concatenate(list(sampler.images(z, y))))
@@ -81,8 +81,14 @@ def test_a_picture_does_not_depend_on_its_company(sampler, values):
     np.testing.assert_array_equal(alone, together)
     with Sampler(MODEL, batch=5) as other:
         other.load(folded_generator(values, MODEL))
-        other.set_moments(moments)
+        other.standing_moments(2.0, COUNT)
         np.testing.assert_array_equal(to_uint8(np.concatenate(list(other.images(z, y)))), together)
+
+
+def test_values_that_are_not_finite_are_no_pictures(sampler):
+    sampler.standing_moments(2.0, COUNT)
+    with pytest.raises(StepFailed):
+        list(sampler.images(np.full((1, MODEL.z_dim), 1e38, np.float32), np.int32([0])))
 
 
 def test_embeddings_of_classes_give_the_pictures_of_classes(sampler):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from biggan_cli.config import RESOLUTIONS, ModelConfig
-from biggan_cli.model.architecture import discriminator_weights, generator_weights
+from biggan_cli.model.architecture import discriminator_weights, generator_weights, z_chunk_sizes
 from biggan_cli.model.discriminator import discriminator
 from biggan_cli.model.generator import class_embedding, generator
 from biggan_cli.model.initial import initial_values
@@ -91,3 +91,31 @@ def test_the_switch_for_relu_on_the_image():
             results[relu] = session.run(discriminator(weights, tf.constant(dark), tf.constant([1, 1]), model))
     assert results[True][0] == pytest.approx(results[True][1], abs=1e-6)
     assert abs(results[False][0] - results[False][1]) > 1e-4
+
+
+@pytest.mark.parametrize(
+    "resolution, z_dim, sizes",
+    ((32, 120, [30] * 4), (32, 123, [30, 30, 30, 33]), (64, 33, [6, 6, 6, 6, 9]), (128, 6, [1] * 6)),
+)
+def test_the_last_chunk_of_z_takes_the_remainder(resolution, z_dim, sizes):
+    assert z_chunk_sizes(ModelConfig(resolution=resolution, z_dim=z_dim)) == sizes
+
+
+def test_the_class_acts_by_projection():
+    """Without the dense layer the logit is <row of the class, features>: linear in that row, blind to the others."""
+    model = model_of(32)
+    images = np.random.RandomState(5).uniform(-1, 1, (3, 32, 32, 3)).astype(np.float32)
+    y = np.int32([0, 4, 4])
+    with tf.Graph().as_default(), tf.Session() as session:
+        weights = constants(discriminator_weights(model))
+        for name in ("discriminator/dense/w", "discriminator/dense/b"):
+            weights[name] = tf.zeros_like(weights[name])
+        table = session.run(weights["discriminator/projection/w"])
+        table[1] = table[2] = 0.0
+        results = []
+        for rows in (table, table * np.float32([[3]] + [[-2]] * 9), np.eye(*table.shape, dtype=np.float32)):
+            weights["discriminator/projection/w"] = tf.constant(rows)
+            results.append(session.run(discriminator(weights, images, y, model))[:, 0])
+    logits, scaled, unit = results
+    np.testing.assert_allclose(scaled, logits * [3, -2, -2], rtol=1e-4)
+    assert (unit >= 0).all() and unit.max() > 0  # one feature each: a sum of ReLUs

@@ -27,7 +27,7 @@ def saved(run, *steps, keep=9):
         for step in steps:
             values = {name: np.full(300, step + place, np.float32) for place, name in enumerate(variables)}
             assign_values(session, variables, values)
-            checkpoint = checkpoints.save(saver, session, run, step, dict(run={"x": 1}), keep)
+            checkpoint = checkpoints.save(checkpoints.variables_of(saver, session), run, step, dict(run={"x": 1}), keep)
     return checkpoint
 
 
@@ -39,7 +39,7 @@ def test_save_find_read(run):
     saved(run, 5, 12)
     checkpoint = checkpoints.find(run)
     assert checkpoint.step == 12 and checkpoint.record["run"] == {"x": 1}
-    values = checkpoints.read(checkpoint)
+    values = checkpoints.read(checkpoint.prefix)
     assert checkpoints.generator_values(values, "raw")["generator/a/w"][0] == 12
     averaged = checkpoints.generator_values(values, "ema")
     assert averaged["generator/a/w"][0] == 13 and averaged["generator/a/sn_u"][0] == 14
@@ -91,7 +91,7 @@ def test_a_changed_byte_is_found(run):
     content[700] ^= 1
     data.write_bytes(bytes(content))
     with pytest.raises(StepFailed) as raised:
-        checkpoints.read(checkpoints.find(run))
+        checkpoints.read(checkpoints.find(run).prefix)
     assert "damaged" in raised.value.message
 
 

@@ -1,14 +1,18 @@
 """One training step: what it changes, in which order, and by how much."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from biggan_cli import config as configs
+from biggan_cli.data import datasets, pipeline
 from biggan_cli.data.pipeline import Batch
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
 from biggan_cli.model.initial import initial_values
 from biggan_cli.runtime.tf import assign_values, tf
 from biggan_cli.training import ema
+from biggan_cli.training.state import state_shapes
 from biggan_cli.training.step import METRICS, build
 
 CONFIG = configs.resolve(
@@ -72,6 +76,17 @@ def history(training):
     return values, metrics
 
 
+def test_the_variables_are_those_that_are_listed():
+    """With the data pipeline in the same graph, as in a run: its operations must not take a variable's name."""
+    dataset = datasets.load("digits", 32)
+    source = pipeline.BatchSource(dataset.images, dataset.labels, CONFIG.model, CONFIG.train)
+    with tf.Graph().as_default():
+        batch = pipeline.iterator(source, CONFIG.model, CONFIG.train, 0)[1]
+        variables = build(CONFIG, batch).variables
+    found = {name: tuple(variable.shape.as_list()) for name, variable in variables.items()}
+    assert found == state_shapes(CONFIG.model)
+
+
 def test_metrics_are_finite_and_named(history):
     for metrics in history[1]:
         assert set(metrics) == set(METRICS)
@@ -120,6 +135,28 @@ def test_moving_averages_follow_the_batch(history, training):
     name = "generator/block1/cbn1/moving_"
     np.testing.assert_allclose(after[name + "mean"], 0.1 * x.mean(0), atol=1e-5)
     np.testing.assert_allclose(after[name + "variance"], 0.1 * x.var(0), atol=1e-5)
+
+
+def test_both_updates_of_the_discriminator_are_those_of_adam():
+    """Recomputed in NumPy, with momentum; the first gradient is known from a graph that stops after it."""
+    config = replace(CONFIG, train=replace(CONFIG.train, beta1=0.5, beta2=0.9, d_lr=1e-2))
+    twice = Training(config).reset()
+    once = Training(replace(config, train=replace(config.train, d_steps=1)))
+    once.start, once.data = twice.start, [part[:size] for part, size in zip(twice.data, (1, 1, 2, 2))]
+    once.reset().step()
+    twice.step()
+    first, second = once.values(), twice.values()
+    for name in discriminator_weights(config.model):
+        g1 = first[name + "/Adam"] / 0.5
+        g2 = (second[name + "/Adam"] - 0.25 * g1) / 0.5
+        v1 = 0.1 * g1**2
+        v2 = 0.9 * v1 + 0.1 * g2**2
+        np.testing.assert_allclose(second[name + "/Adam_1"], v2, rtol=1e-3, atol=1e-12, err_msg=name)
+        moved = 1e-2 * np.sqrt(1 - 0.9) / (1 - 0.5) * 0.5 * g1 / (np.sqrt(v1) + 1e-8)
+        np.testing.assert_allclose(first[name], twice.start[name] - moved, atol=1e-5, err_msg=name)
+        moved = 1e-2 * np.sqrt(1 - 0.81) / (1 - 0.25) * second[name + "/Adam"] / (np.sqrt(v2) + 1e-8)
+        np.testing.assert_allclose(second[name], first[name] - moved, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(second["beta2_power"], 0.9**3, rtol=1e-6)
 
 
 def test_adam_moves_by_its_rate(history):

@@ -1,0 +1,47 @@
+"""What a training run is made of: the name and shape of everything in a checkpoint."""
+
+from typing import Dict, List, Tuple
+
+import numpy as np
+
+from biggan_cli.config import ModelConfig, RunConfig
+from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_shapes
+from biggan_cli.training import ema
+
+
+def adam_names(model: ModelConfig) -> Dict[str, List[str]]:
+    """Network → the names of its optimizer's variables, as TensorFlow's Adam calls them.
+
+    The discriminator's optimizer is made first and so has the powers without a number.
+    """
+    names = {}
+    for network, weights, suffix in (
+        ("discriminator", discriminator_weights(model), ""),
+        ("generator", generator_weights(model), "_1"),
+    ):
+        slots = [f"{name}/{slot}" for name in weights for slot in ("Adam", "Adam_1")]
+        names[network] = [f"beta1_power{suffix}", f"beta2_power{suffix}", *slots]
+    return names
+
+
+def adam_start(config: RunConfig) -> Dict[str, np.ndarray]:
+    """Name → value of both optimizers' variables before the first update."""
+    shapes = state_shapes(config.model)
+    start = {}
+    for names in adam_names(config.model).values():
+        start.update({name: np.zeros(shapes[name], np.float32) for name in names})
+        start.update({names[0]: np.float32(config.train.beta1), names[1]: np.float32(config.train.beta2)})
+    return start
+
+
+def state_shapes(model: ModelConfig) -> Dict[str, Tuple[int, ...]]:
+    """Name → shape of every variable of the training graph."""
+    g_weights = {name: weight.shape for name, weight in generator_weights(model).items()}
+    weights = dict(g_weights, **{name: weight.shape for name, weight in discriminator_weights(model).items()})
+    shapes: Dict[str, Tuple[int, ...]] = dict(weights, step=())
+    shapes.update(sn_u_shapes(dict(generator_weights(model), **discriminator_weights(model))))
+    shapes.update(ema.moving_shapes(model))
+    shapes.update({ema.name_of(name): shape for name, shape in g_weights.items()})
+    for names in adam_names(model).values():
+        shapes.update({name: weights.get(name.rsplit("/", 1)[0], ()) for name in names})
+    return shapes
