@@ -213,6 +213,8 @@ def from_json(stored: Any, origin: str) -> RunRecord:
         names = tuple(values["class_names"])
         if not all(isinstance(name, str) for name in names) or len(names) != config.model.num_classes:
             raise ValueError(f"class_names are not {config.model.num_classes} names")
+        if values["bn"] not in BN:
+            raise ValueError(f"bn cannot be {values['bn']!r}")
         validate(config)
     except (ValueError, UsageError) as error:
         raise StepFailed(f"{origin} is damaged: {error}", hint="it is written by biggan, not by hand") from error
@@ -279,6 +281,8 @@ def validate(config: RunConfig) -> None:
         raise UsageError(
             f"--orthogonal {values['orthogonal']} is negative or not a number", fix="--orthogonal 0 switches it off"
         )
+    if not math.isfinite(values["gain_start"]):
+        raise UsageError(f"--gain-start {values['gain_start']} is not a number")
     if not 0 <= values["seed"] <= MAX_SEED:
         raise UsageError(f"--seed {values['seed']} is outside 0…{MAX_SEED}", fix="--seed 0")
     validate_truncation(values["truncation"])
@@ -314,9 +318,11 @@ def _validate_widths(model: ModelConfig) -> None:
             "the attention uses an eighth of the channels",
             fix=f"--base-channels {least} or more",
         )
-    if model.z_dim < 6:
+    parts = {32: 4, 64: 5, 128: 6}[model.resolution]
+    if model.z_dim < parts:
         raise UsageError(
-            f"--z-dim {model.z_dim} cannot be split over the blocks of the generator", fix="--z-dim 6 or more"
+            f"--z-dim {model.z_dim} cannot be split into the {parts} parts of a generator of {model.resolution} px",
+            fix=f"--z-dim {parts} or more",
         )
 
 

@@ -15,9 +15,10 @@ def error(problem: BigganError) -> None:
     from rich.text import Text
 
     stderr = _console()
-    stderr.print(Text.assemble(("error: ", "bold red"), problem.message), soft_wrap=True, highlight=False)
-    for label, text in problem.details:
-        stderr.print(Text.assemble((f"  {label}: ", "bold"), text), soft_wrap=True, highlight=False)
+    with contextlib.suppress(OSError):  # nobody may be there to read it; the exit code still tells
+        stderr.print(Text.assemble(("error: ", "bold red"), problem.message), soft_wrap=True, highlight=False)
+        for label, text in problem.details:
+            stderr.print(Text.assemble((f"  {label}: ", "bold"), text), soft_wrap=True, highlight=False)
 
 
 def result(values: Mapping[str, Any], as_json: bool) -> None:
@@ -101,7 +102,8 @@ class _Live:
 
     def __exit__(self, *exception) -> None:
         if self._task is not None:
-            self._live.stop()
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self._live.stop()
 
     def __call__(self, event: str, **fields) -> None:
         getattr(self, "_" + event)(**fields)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from biggan_cli import config as configs
 from biggan_cli.config import ExportConfig
+from biggan_cli.core.generators import record_of
 from biggan_cli.core.reporting import Report
 from biggan_cli.rundir import RunDir, whole_file
 from biggan_cli.runtime.versions import packages
@@ -30,7 +31,7 @@ def export_checkpoint(run: RunDir, settings: ExportConfig, report: Report) -> Ex
         StepFailed: it is damaged or incomplete.
     """
     checkpoint = checkpoints.find(run, settings.checkpoint)
-    record = configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
+    record = record_of(checkpoint)
     model = record.config.model
     report("line", text=f"exporting step {checkpoint.step} of {run}")
     if not model.relu_on_image:

@@ -8,7 +8,7 @@ import numpy as np
 from biggan_cli import config as configs
 from biggan_cli.config import DrawConfig, RunRecord
 from biggan_cli.core.reporting import Report
-from biggan_cli.inference.sampler import STANDING_IMAGES, Moments, Sampler
+from biggan_cli.inference.sampler import STANDING_IMAGES, STANDING_VERSION, Moments, Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.architecture import batch_norms
 from biggan_cli.rundir import RunDir, whole_file
@@ -29,6 +29,11 @@ def read_record(run: RunDir) -> RunRecord:
     return configs.from_json(run.read_config(), str(run.config))
 
 
+def record_of(checkpoint: Checkpoint) -> RunRecord:
+    """What the run was when the checkpoint was saved."""
+    return configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
+
+
 @contextlib.contextmanager
 def open_generator(
     run: RunDir, settings: DrawConfig, asked: Sequence[Tuple[str, str]], report: Report
@@ -43,7 +48,7 @@ def open_generator(
         StepFailed: it is damaged.
     """
     checkpoint = checkpoints.find(run, settings.checkpoint)
-    record = configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
+    record = record_of(checkpoint)
     model = record.config.model
     truncation = settings.truncation_for(record.config.train.truncation)
     bn = settings.bn or record.bn
@@ -67,7 +72,8 @@ def _set_standing_moments(
     key = f"standing-{draw.weights}-{configs.truncation_text(draw.truncation)}"
     kept = checkpoint.prefix.with_name(f"{checkpoint.prefix.name}.{key}.npz")
     names = list(batch_norms(record.config.model))
-    moments = _read_moments(kept, names)
+    source = _source_of(checkpoint)
+    moments = _read_moments(kept, names, source)
     if moments is not None:
         sampler.set_moments(moments)
         return
@@ -75,7 +81,7 @@ def _set_standing_moments(
     moments = sampler.standing_moments(
         draw.truncation, progress=lambda done, total: report("advance", what="measuring", done=done, total=total)
     )
-    arrays = {}
+    arrays = {"source": np.asarray(source)}
     for name, (mean, variance) in moments.items():
         arrays.update({name + "/mean": mean, name + "/variance": variance})
     try:
@@ -85,10 +91,18 @@ def _set_standing_moments(
         report("warning", text=f"the standing statistics are not kept: {kept}: {error.strerror}")
 
 
-def _read_moments(path, names) -> Optional[Moments]:
-    """What an earlier call kept; None where it is missing, damaged or of another network."""
+def _source_of(checkpoint: Checkpoint) -> str:
+    """What kept statistics must have been made from: these very files, in the way that this version measures."""
+    sums = [file["sha256"] for _, file in sorted(checkpoint.record["files"].items())]
+    return " ".join([f"{STANDING_VERSION}:{STANDING_IMAGES}", *sums])
+
+
+def _read_moments(path, names, source: str) -> Optional[Moments]:
+    """What an earlier call kept; None where it is missing, damaged or made from something else."""
     try:
         with np.load(str(path), allow_pickle=False) as kept:
+            if kept["source"].item() != source:
+                return None
             return {name: (kept[name + "/mean"], kept[name + "/variance"]) for name in names}
     except Exception:  # whatever is wrong with a cache, it is made again
         return None

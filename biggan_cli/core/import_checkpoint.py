@@ -11,7 +11,7 @@ from biggan_cli.core.reporting import Report, logged
 from biggan_cli.data import classes
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
-from biggan_cli.rundir import create_run, sha256, write_json
+from biggan_cli.rundir import check_place, check_writable, create_run, sha256, write_json
 from biggan_cli.training import checkpoints, reference
 from biggan_cli.training.reference import Imported
 
@@ -36,6 +36,7 @@ def import_checkpoint(settings: ImportConfig, outdir: Path, dry_run: bool, repor
         StepFailed: it is damaged, of something else, or incomplete.
     """
     prefix = _prefix(settings.prefix)
+    check_writable(outdir)
     arrays = checkpoints.read(prefix)
     try:
         imported = reference.from_reference(arrays, settings.weights)
@@ -44,7 +45,10 @@ def import_checkpoint(settings: ImportConfig, outdir: Path, dry_run: bool, repor
     model = imported.model
     names = _class_names(settings.class_names, model.num_classes)
     config = configs.replace(configs.resolve(PRESET, {}), model=model)
-    configs.validate(config)
+    try:
+        configs.validate(config)
+    except UsageError as error:
+        raise StepFailed(f"{prefix} holds a network that cannot be used here: {error.message}") from error
     record = RunRecord(config, names, None, biggan_cli.__version__, bn="moving")
     rows = _plan(prefix, imported, names)
     if dry_run:
@@ -73,9 +77,10 @@ def import_checkpoint(settings: ImportConfig, outdir: Path, dry_run: bool, repor
 def _prefix(given: str) -> Path:
     """The prefix of a checkpoint's files; one of the files is understood too."""
     prefix = Path(given)
+    check_place(prefix)
     if prefix.suffix in (".index", ".meta") or prefix.suffix.startswith(".data-"):
         prefix = prefix.with_suffix("")
-    index = prefix.with_name(prefix.name + ".index")
+    index = prefix.parent / (prefix.name + ".index")
     if prefix.name and index.is_file():
         return prefix
     folder = prefix if prefix.is_dir() else prefix.parent
@@ -94,21 +99,29 @@ def _class_names(given: Optional[str], count: int) -> Tuple[str, ...]:
         return classes.numbered(count)
     if given == "cifar10":
         names: Tuple[str, ...] = classes.CIFAR10
-    elif Path(given).is_file():
+    elif "," not in given and Path(given).is_file():
         try:
-            lines = Path(given).read_text(encoding="utf-8").splitlines()
+            lines = Path(given).read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
-            raise UsageError(f"--class-names {given} is not a text file: {error}") from error
+            raise UsageError(f"--class-names {given} is not a text file: {error}", fix="a file in UTF-8") from error
         names = tuple(line.strip() for line in lines if line.strip())
     else:
         names = tuple(part.strip() for part in given.split(","))
+    shown = given if len(given) < 80 else given[:80] + "…"
     if len(names) != count:
         raise UsageError(
-            f"--class-names {given} gives {len(names)} names, the checkpoint has {count} classes",
+            f"--class-names {shown} gives {len(names)} names, the checkpoint has {count} classes",
             fix="cifar10, a file with one name a line, or names with commas between",
         )
     if "" in names or len(set(names)) < count:
-        raise UsageError(f"--class-names {given} has an empty name or one twice")
+        raise UsageError(f"--class-names {shown} has an empty name or one twice", fix="one name for each class")
+    unusable = [name for name in names if set(name) & set(",:/")]
+    if unusable:
+        raise UsageError(
+            f"--class-names {shown}: {unusable[0]} has a comma, a colon or a slash in it, "
+            "which mean something else in --classes and in file names",
+            fix="another name for it",
+        )
     return names
 
 
@@ -121,6 +134,10 @@ def _plan(prefix: Path, imported: Imported, names: Tuple[str, ...]) -> List[Tupl
     model = imported.model
     if imported.weights == "ema":
         weights = "the live weights are averages (ema); raw weights are not in the file: training goes on from these"
+        if imported.averages and not imported.equal:
+            weights += "; the averages beside them differ and are left out"
+    elif imported.equal:
+        weights = "raw, as told, though they equal the averages (ema) beside them"
     elif imported.averages:
         weights = "raw, and the averages (ema) beside them"
     else:

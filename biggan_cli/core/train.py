@@ -11,11 +11,11 @@ import numpy as np
 import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
-from biggan_cli.core.generators import read_record
+from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.reporting import Report, log_error, logged
 from biggan_cli.data import classes, datasets, images, pipeline
 from biggan_cli.data.datasets import Dataset
-from biggan_cli.errors import Interrupted, UsageError, is_interrupt
+from biggan_cli.errors import Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.inference.sampler import Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
@@ -70,12 +70,12 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Uni
         return TrainPlan(configs.to_json(record))
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
-    with run.lock(), _recorded(run):
+    with run.lock(), _recorded(run) as signals:
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         _announce(record, dataset, str(run), report)
         write_reals(run, dataset)
-        return _train(run, record, dataset, None, report)
+        return _train(run, record, dataset, None, signals, report)
 
 
 def resume(
@@ -102,8 +102,12 @@ def resume(
         if not dry_run:
             held.enter_context(run.lock())
         stored = read_record(run)
-        record = configs.replace(stored, config=configs.resume_with(stored, values, preset, str(run)))
         checkpoint = checkpoints.find(run) if checkpoints.steps(run) else None
+        if stored.data_digest is None:
+            if not checkpoint:
+                raise StepFailed(f"the imported checkpoint of {run} is gone", fix="biggan import-checkpoint, again")
+            stored = record_of(checkpoint)
+        record = configs.replace(stored, config=configs.resume_with(stored, values, preset, str(run)))
         reached, steps = checkpoint.step if checkpoint else 0, record.config.train.steps
         if reached >= steps:
             raise UsageError(
@@ -118,14 +122,15 @@ def resume(
         if dry_run:
             _announce(record, dataset, where, report)
             return TrainPlan(configs.to_json(record))
-        held.enter_context(_recorded(run))
-        if record != stored:
+        signals = held.enter_context(_recorded(run))
+        if stored.data_digest is not None:  # else with the first checkpoint: until then the recipe is open
             write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         _announce(record, dataset, where, report)
         if stored.data_digest is None:
+            report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
-        return _train(run, record, dataset, checkpoint, report)
+        return _train(run, record, dataset, checkpoint, signals, report)
 
 
 def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> RunRecord:
@@ -151,21 +156,23 @@ def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> R
             f"{run} has {len(record.class_names)} ({classes.listed(record.class_names)})",
             fix="--data with the classes of that run, in that order",
         )
-    return configs.replace(record, class_names=names, data_digest=dataset.digest)
+    return configs.replace(record, class_names=names, data_digest=dataset.digest, bn="standing")
 
 
 @contextlib.contextmanager
-def _recorded(run: RunDir) -> Iterator[None]:
+def _recorded(run: RunDir) -> Iterator[loop.Signals]:
     """What ends a run is also said in its log; an interrupt before the first step too names the way on."""
+    signals = loop.Signals()
     try:
-        yield
+        with signals:
+            yield signals
     except BaseException as error:
-        if not is_interrupt(error):
+        if isinstance(error, Interrupted) or not is_interrupt(error):
             log_error(run.log, error)
             raise
         interrupted = Interrupted(
             "interrupted; what was saved before is kept",
-            signal.SIGINT,
+            signals.received or signal.SIGINT,
             fix=f"biggan train --resume {run}",
         )
         log_error(run.log, interrupted)
@@ -185,7 +192,12 @@ def write_reals(run: RunDir, dataset: Dataset) -> None:
 
 
 def _train(
-    run: RunDir, record: RunRecord, dataset: Dataset, checkpoint: Optional[Checkpoint], report: Report
+    run: RunDir,
+    record: RunRecord,
+    dataset: Dataset,
+    checkpoint: Optional[Checkpoint],
+    signals: loop.Signals,
+    report: Report,
 ) -> TrainResult:
     began = time.time()
     config = record.config
@@ -216,13 +228,15 @@ def _train(
                 dict(run=configs.to_json(record)),
                 config.train.keep_checkpoints,
             )
+            if read_record(run) != record:
+                write_json(run.config, configs.to_json(record))
             report("line", text=f"saved {saved.prefix}")
 
         def sample(step: int) -> None:
             path = grids.draw(step, session, handles)
             report("line", text=f"drew {path}")
 
-        signal_number = loop.run(session, handles, config.train, first, records, save, sample, report)
+        signal_number = loop.run(session, handles, config.train, first, records, save, sample, signals, report)
     reached = checkpoints.find(run)
     if signal_number is not None:
         raise Interrupted(

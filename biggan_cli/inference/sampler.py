@@ -13,6 +13,8 @@ from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import assign_values, tf
 
 STANDING_IMAGES = 1024
+STANDING_VERSION = 1
+"""Another number where the way of measuring changes: statistics that were kept before are then made anew."""
 _STANDING_BATCH = 32
 _STANDING_SEED = 1202
 

@@ -20,8 +20,9 @@ from biggan_cli.training import ema
 
 SCHEMA = 1
 _RECORD = re.compile(r"model-(\d+)\.json")
-_PLACE = re.compile(r"Graph execution error|Detected at node|File \"|Node: |\[\[|\(\d+\) |Errors may have")
-_BEFORE = "without {0}.json the checkpoint before it counts as the latest"
+_PLACE = re.compile(
+    r"Restoring from checkpoint|Graph execution error|Detected at node|File \"|Node: |\[\[|\(\d+\) |Errors may have"
+)
 
 
 class Checkpoint(NamedTuple):
@@ -97,11 +98,8 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
         )
     prefix = run.checkpoint_prefix(step)
     record = read_json(_record_of(prefix))
-    wanted = dict(schema=int, step=int, files=dict, run=dict)
-    if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in wanted.items()):
-        raise StepFailed(
-            f"{_record_of(prefix)} is damaged: it is no record of a checkpoint", hint=_BEFORE.format(prefix.name)
-        )
+    if not _is_record(record):
+        raise StepFailed(f"{_record_of(prefix)} is damaged: it is no record of a checkpoint", hint=_other(prefix))
     checkpoint = Checkpoint(prefix, step, record)
     _check_files(checkpoint)
     return checkpoint
@@ -151,7 +149,7 @@ def restore(session, variables: Mapping, checkpoint: Checkpoint) -> None:
     except (tf.errors.OpError, ValueError) as error:
         raise StepFailed(
             f"checkpoint {checkpoint.prefix} cannot be restored: {_cause(error)}",
-            hint=_BEFORE.format(checkpoint.prefix.name),
+            hint=_other(checkpoint.prefix),
         ) from error
 
 
@@ -177,6 +175,15 @@ def _write(write: Callable[[Path], None], prefix: Path) -> None:
         ) from error
 
 
+def _is_record(record: Any) -> bool:
+    wanted = dict(schema=int, step=int, files=dict, run=dict)
+    return (
+        isinstance(record, dict)
+        and all(isinstance(record.get(key), kind) for key, kind in wanted.items())
+        and all(isinstance(file, dict) and {"bytes", "sha256"} <= set(file) for file in record["files"].values())
+    )
+
+
 def _check_files(checkpoint: Checkpoint) -> None:
     for name, wanted in checkpoint.record["files"].items():
         path = checkpoint.prefix.with_name(name)
@@ -184,14 +191,20 @@ def _check_files(checkpoint: Checkpoint) -> None:
             raise StepFailed(
                 f"checkpoint {checkpoint.prefix} is incomplete: {path.name} is missing",
                 looked_for=str(path),
-                hint=_BEFORE.format(checkpoint.prefix.name),
+                hint=_other(checkpoint.prefix),
             )
         size = path.stat().st_size
         if size != wanted["bytes"]:
             raise StepFailed(
                 f"checkpoint {checkpoint.prefix} is damaged: {path.name} has {size} bytes instead of {wanted['bytes']}",
-                hint=_BEFORE.format(checkpoint.prefix.name),
+                hint=_other(checkpoint.prefix),
             )
+
+
+def _other(prefix: Path) -> Optional[str]:
+    """What can be done without a checkpoint that is damaged: take the one before it, if there is one."""
+    others = [path for path in prefix.parent.glob("model-*.json") if path != _record_of(prefix)]
+    return f"without {prefix.name}.json the checkpoint before it counts as the latest" if others else None
 
 
 def _record_of(prefix: Path) -> Path:

@@ -1,9 +1,10 @@
 """The loop around the training graph: steps, ticks, grids, checkpoints, and a clean end."""
 
+import contextlib
 import math
 import signal
 import time
-from typing import Callable, Optional
+from typing import Callable, Iterator, Optional
 
 from biggan_cli.config import TrainConfig
 from biggan_cli.errors import StepFailed
@@ -19,6 +20,7 @@ def run(
     records: Records,
     save: Callable[[int], None],
     sample: Callable[[int], None],
+    signals: "Signals",
     report: Callable,
 ) -> Optional[int]:
     """Steps ``start`` + 1 … ``train.steps``, with ``save(step)`` and ``sample(step)`` at their intervals.
@@ -32,7 +34,7 @@ def run(
         StepFailed: a loss or a gradient is not finite.
     """
     ticks = Ticks(train.batch, train.steps)
-    with _Signals() as signals:
+    with signals.waiting_for_a_step():
         for step in range(start + 1, train.steps + 1):
             began = time.perf_counter()
             _, metrics = session.run([graph.train_op, graph.metrics])
@@ -66,16 +68,26 @@ def run(
     return None
 
 
-class _Signals:
-    """Turns the first signal into a wish to end; a second one acts as if nothing caught it.
+class Signals:
+    """Notes the first Ctrl-C, SIGTERM or SIGHUP; a second one acts as if nothing caught it.
 
-    Under ``nohup``, which ignores SIGHUP, it stays ignored.
+    Each interrupts at once, except while steps are taken: then the loop ends after the step. What is noted is
+    not lost where C code drops a KeyboardInterrupt. Under ``nohup``, which ignores SIGHUP, it stays ignored.
     """
 
     def __init__(self):
         self.received: Optional[int] = None
+        self._at_once = True
 
-    def __enter__(self) -> "_Signals":
+    @contextlib.contextmanager
+    def waiting_for_a_step(self) -> Iterator[None]:
+        self._at_once = False
+        if self.received is not None:
+            raise KeyboardInterrupt
+        yield
+        self._at_once = True
+
+    def __enter__(self) -> "Signals":
         numbers = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             numbers.append(signal.SIGHUP)
@@ -90,3 +102,5 @@ class _Signals:
         self.received = number
         for other, handler in self._before.items():
             signal.signal(other, handler)
+        if self._at_once:
+            raise KeyboardInterrupt

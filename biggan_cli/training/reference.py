@@ -17,11 +17,12 @@ ours                              the reference's
 """
 
 import re
+from dataclasses import replace
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from biggan_cli.config import ModelConfig
+from biggan_cli.config import MAX_COUNT, ModelConfig
 from biggan_cli.errors import StepFailed
 from biggan_cli.model.architecture import GENERATORS, discriminator_weights, generator_weights, sn_u_shapes
 from biggan_cli.training import ema
@@ -48,8 +49,10 @@ _RENAMED = (
     ("/shortcut/", "/identity/"),
     ("/sn_u", "/snu"),
 )
+_SCOPE = re.compile(r"/(generator(?:_\d+)?)/(?=.+/moments/)")
 _MOVING = re.compile(r"(.+)/moving_(mean|variance)")
 _ROUNDING = "biggan/rounding/"
+_RELU_ON_IMAGE = "biggan/relu_on_image"
 _OTHERS = {
     "train_phase": np.asarray(True),
     "metrics/FID_now": np.float32(1e3),
@@ -67,7 +70,7 @@ class Imported(NamedTuple):
         model: the networks, read from names and shapes.
         step: generator updates done.
         weights: ``raw`` or ``ema``: what the live weights of the file are.
-        averages: whether the file has averages beside its live weights.
+        averages: whether the file has averages beside its live weights, and ``equal`` whether they are the same.
         values: ours → array; what is neither there nor made from it is missing.
         fresh: ours, the names of Adam's variables that start afresh, because the file lacks some of them.
         unknown: variables of the file that mean nothing here.
@@ -77,6 +80,7 @@ class Imported(NamedTuple):
     step: int
     weights: str
     averages: bool
+    equal: bool
     values: Dict[str, np.ndarray]
     fresh: List[str]
     unknown: List[str]
@@ -122,6 +126,11 @@ def model_of(shapes: Shapes) -> ModelConfig:
     width = _shape(shapes, "generator/ResBlock1/conv1/w", 4)[3]
     first = _shape(shapes, "generator/ResBlock1/bn1/gamma/w", 2)[0]
     last = _shape(shapes, f"generator/ResBlock{len(numbers)}/bn1/gamma/w", 2)[0]
+    if min(first, last) <= shared_dim:
+        raise StepFailed(
+            f"generator/ResBlock1/bn1/gamma/w has {first} rows, expected more than the {shared_dim} of the class "
+            "embedding (generator/embed_w): a part of z and the embedding"
+        )
     model = ModelConfig(
         resolution=resolution,
         base_channels=max(1, width // GENERATORS[resolution].channels[0]),
@@ -147,39 +156,47 @@ def from_reference(arrays: Mapping[str, np.ndarray], weights: Optional[str]) -> 
     arrays = _with_plain_scope(arrays)
     shapes = {name: array.shape for name, array in arrays.items()}
     model = model_of(shapes)
+    if _RELU_ON_IMAGE in arrays:
+        model = replace(model, relu_on_image=bool(arrays[_RELU_ON_IMAGE]))
     expected = state_shapes(model)
     g_names = list(generator_weights(model))
     averages = any(name.startswith("ema_weights/") for name in arrays)
     adam = adam_names(model)
-    fresh = [name for names in adam.values() if not _all_there(shapes, names, expected) for name in names]
+    fresh = [name for names in adam.values() if not _all_there(arrays, names, expected) for name in names]
     left_out = set(fresh) | (set() if averages else {ema.name_of(name) for name in g_names})
     values = {}
     for name, shape in expected.items():
         if name not in left_out:
+            _check_values(arrays, name)
             values[name] = _shifted(arrays, name).reshape(shape)
-            if not np.isfinite(values[name]).all():
-                raise StepFailed(f"{reference_name(name)} has values that are not finite")
-    if weights is None:
-        same = averages and all(np.array_equal(values[name], values[ema.name_of(name)]) for name in g_names)
-        weights = "ema" if same else "raw"
+    values["step"] = values["step"].astype(np.int32)
+    equal = averages and all(np.array_equal(values[name], values[ema.name_of(name)]) for name in g_names)
+    weights = weights or ("ema" if equal else "raw")
     if weights == "ema" or not averages:
         values.update({ema.name_of(name): values[name] for name in g_names})
     known = {reference_name(name) for name in expected} | set(_OTHERS)
-    unknown = [name for name in arrays if name not in known and not name.startswith(_ROUNDING) and "/Adam" not in name]
-    return Imported(model, int(values["step"]), weights, averages, values, fresh, sorted(unknown))
+    unknown = [name for name in arrays if name not in known and not name.startswith("biggan/") and "/Adam" not in name]
+    return Imported(model, int(values["step"]), weights, averages, equal, values, fresh, sorted(unknown))
 
 
 def to_reference(values: Mapping[str, np.ndarray], model: ModelConfig, weights: str) -> Dict[str, np.ndarray]:
     """Everything that the reference's training graph restores, under its names.
 
-    Beside it ``biggan/rounding/…`` keeps what adding one to a gain's bias rounds off. The reference does not read
-    it; :func:`from_reference` does, so that nothing is lost on the way there and back.
+    Beside it ``biggan/…`` keeps what the reference has no place for and does not read: what adding one to a gain's
+    bias rounds off, and whether the discriminator has the reference's ReLU on the image. :func:`from_reference`
+    reads it, so that nothing is lost on the way there and back.
 
     Args:
         values: name → array of one of our checkpoints.
         weights: which of ours become the live weights.
+
+    Raises:
+        StepFailed: something is missing.
     """
-    arrays: Dict[str, np.ndarray] = dict(_OTHERS)
+    arrays: Dict[str, np.ndarray] = dict(_OTHERS, **{_RELU_ON_IMAGE: np.asarray(model.relu_on_image)})
+    missing = sorted(set(state_shapes(model)) - set(values))
+    if missing:
+        raise StepFailed(f"the checkpoint lacks {len(missing)} variables, such as {missing[0]}")
     for name in state_shapes(model):
         theirs = reference_name(name)
         source = ema.name_of(name) if weights == "ema" and ema.name_of(name) in values else name
@@ -224,9 +241,26 @@ def _shifted(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
 def _with_plain_scope(arrays: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """The arrays with ``…/generator_2/…`` in the name of a moving average as ``…/generator_1/…``.
 
-    TensorFlow numbers the scope by how often the graph opened it.
+    TensorFlow numbers the scope by how often the graph opened it. Where there are several, ``generator_1`` is the
+    one that was trained.
     """
-    return {re.sub(r"/generator(_\d+)?/(.+/moments/)", r"/generator_1/\2", name): a for name, a in arrays.items()}
+    scopes = {match.group(1) for match in map(_SCOPE.search, arrays) if match}
+    if len(scopes) != 1:
+        return dict(arrays)
+    return {_SCOPE.sub("/generator_1/", name): array for name, array in arrays.items()}
+
+
+def _check_values(arrays: Mapping[str, np.ndarray], name: str) -> None:
+    """float32 and finite, or, of the step, a whole number that fits."""
+    theirs = reference_name(name)
+    array = np.asarray(arrays[theirs])
+    if name == "step":
+        if not np.issubdtype(array.dtype, np.integer) or not 0 <= array <= MAX_COUNT:
+            raise StepFailed(f"{theirs} is {array.dtype} {array}, expected the step: a whole number from 0")
+    elif array.dtype != np.float32:
+        raise StepFailed(f"{theirs} is {array.dtype}, expected float32")
+    elif not np.isfinite(array).all():
+        raise StepFailed(f"{theirs} has values that are not finite")
 
 
 def _shape(shapes: Shapes, name: str, rank: int) -> Tuple[int, ...]:
@@ -265,8 +299,13 @@ def _check_shapes(shapes: Shapes, model: ModelConfig) -> None:
             )
 
 
-def _all_there(shapes: Shapes, names: Sequence[str], expected: Shapes) -> bool:
-    return all(tuple(shapes.get(reference_name(name), (-1,))) == tuple(expected[name]) for name in names)
+def _all_there(arrays: Mapping[str, np.ndarray], names: Sequence[str], expected: Shapes) -> bool:
+    """Whether all of an optimizer's variables are there, in shape and finite."""
+    found = [arrays.get(reference_name(name)) for name in names]
+    return all(
+        array is not None and np.shape(array) == tuple(expected[name]) and np.isfinite(array).all()
+        for array, name in zip(found, names)
+    )
 
 
 def _examples(shapes: Shapes) -> str:

@@ -20,7 +20,6 @@ from biggan_cli.metrics.fid import frechet_distance, statistics
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.rundir import RunDir
 
-SAMPLES = 4500
 SIZE = dict(data="digits", base_channels=8, batch=32, save_every=10000, sample_every=10000)
 GAIN, RELU = dict(gain_start=0.0), dict(relu_on_image=True)
 VARIANTS = (
@@ -33,9 +32,9 @@ VARIANTS = (
 )
 
 
-def score(run: RunDir, real) -> dict:
-    """Accuracy and FID of 4,500 samples, from EMA weights with standing statistics."""
-    seeds = range(SAMPLES)
+def score(run: RunDir, real, samples: int) -> dict:
+    """Accuracy and FID of as many samples, from EMA weights with standing statistics."""
+    seeds = range(samples)
     with open_generator(run, DrawConfig(), [], silent) as opened:
         model = opened.sampler.model
         z, y = z_of_seeds(seeds, model.z_dim, opened.draw.truncation), classes_of_seeds(seeds, model.num_classes)
@@ -48,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=4500)
     parser.add_argument("--outdir", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
     real = statistics(features_and_logits(datasets.load("digits", 32).images)[0])
@@ -61,7 +61,7 @@ def main() -> None:
         for seed in range(arguments.seeds):
             config = configs.resolve(preset, dict(SIZE, steps=arguments.steps, seed=seed, **values))
             run = train.start(config, arguments.outdir, dry_run=False, report=silent).run
-            scores.append(dict(score(RunDir(run), real), variant=name, seed=seed, run=run))
+            scores.append(dict(score(RunDir(run), real, arguments.samples), variant=name, seed=seed, run=run))
             with record.open("a") as handle:
                 handle.write(json.dumps(scores[-1]) + "\n")
         cells = []

@@ -42,7 +42,7 @@ def run(tiny_run, tmp_path):
         (["--device", "tpu"], ["--device tpu", "cpu, gpu"]),
         (["--truncation", "wide"], ["--truncation wide", "--truncation none"]),
         (["--data", "mnist"], ["--data mnist", "cifar10:DIR"]),
-        (["--data", "cifar10:nowhere"], ["cifar10:nowhere is not a directory"]),
+        (["--data", "cifar10:nowhere"], ["nowhere is not a directory", "cifar-10-matlab.tar.gz"]),
         (["--bach", 3], ["--bach"]),
         (["--steps", 10**20], ["--steps 1", "2147483647"]),
         (["--outdir", "a[1]"], ["a[1]", "TensorFlow"]),
@@ -54,7 +54,7 @@ def test_train_with_a_value_that_cannot_be(biggan, tmp_path, arguments, words):
 
 
 def test_train_without_data(biggan, tmp_path):
-    refused(biggan("train", cwd=tmp_path, check=2), "no data", "--data digits or cifar10:DIR")
+    refused(biggan("train", cwd=tmp_path, check=2), "no data", "--preset digits, or --data cifar10:DIR")
     assert files(tmp_path) == []
 
 

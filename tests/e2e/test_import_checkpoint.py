@@ -83,6 +83,10 @@ def test_train_on_and_out_and_in_again(biggan, tmp_path):
     assert config["class_names"][3] == "three" and config["config"]["train"]["g_lr"] == 0.001
     assert (run / "reals.png").is_file()
 
+    latest = drawn(biggan, tmp_path)
+    assert np.abs(drawn(biggan, tmp_path, "--bn", "standing") - latest).max() == 0
+    assert np.abs(drawn(biggan, tmp_path, "--bn", "moving") - latest).max() > 0.01
+
     done = biggan("train", "--resume", "latest", "--batch", 8, "--steps", 6, "--outdir", tmp_path, check=2)
     refused(done, "--batch 8 conflicts with the run's own 4")
 
@@ -115,11 +119,26 @@ def test_adam_starts_afresh_where_it_is_missing(biggan, tmp_path):
     assert not state(exported["raw"])["generator/conv/w/Adam"].any()
 
 
+def test_an_attempt_without_a_step_leaves_the_recipe_open(biggan, tmp_path):
+    biggan("import-checkpoint", REF32 / "model.ckpt", "--outdir", tmp_path, check=0)
+    (run,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    recipe = ["--data", "digits", "--batch", 4, "--steps", 6, "--outdir", tmp_path, "--log-every", 1]
+    failed = biggan("train", "--resume", 0, *recipe, "--g-lr", 1e38, "--d-lr", 1e38, check=1)
+    refused(failed, "is not finite")
+    assert "is not finite" in (run / "log.txt").read_text()
+    biggan("train", "--resume", 0, *recipe, "--g-lr", 1e-4, "--dry-run", check=0)
+    for path in (run / "checkpoints").glob("model-*"):
+        path.unlink()
+    refused(biggan("train", "--resume", 0, *recipe, check=1), "the imported checkpoint of", "is gone")
+
+
 def test_a_run_of_ours_can_go_out(biggan, tiny_run, tmp_path):
     run = tmp_path / tiny_run.name
     shutil.copytree(str(tiny_run), str(run))
     done = biggan("export-checkpoint", run, "--name", "mine", "--json", check=0)
     assert "warning: the reference's discriminator applies ReLU" in done.stderr
+    result_of_export = result(done)
+    assert checkpoints.read(Path(result_of_export["raw"]))["biggan/relu_on_image"] == np.asarray(False)
     again = result(biggan("import-checkpoint", result(done)["raw"], "--outdir", tmp_path, "--json", check=0))
     assert_same_state(state(again["checkpoint"]), state(run / "checkpoints" / "model-000004"))
 
@@ -143,6 +162,11 @@ def test_class_names_from_a_file_or_a_list(biggan, tmp_path):
     "arguments, words",
     (
         (["nowhere/model.ckpt"], ["no checkpoint nowhere/model.ckpt", "nowhere/model.ckpt.index"]),
+        (["."], ["no checkpoint ."]),
+        (["a[1]/model.ckpt"], ["a[1]/model.ckpt has [ ] in it", "TensorFlow"]),
+        ([REF32 / "model.ckpt", "--class-names", ",".join(f"name{i}" for i in range(1000))], ["gives 1000 names"]),
+        ([REF32 / "model.ckpt", "--class-names", "a/b,c,d,e,f,g,h,i,j,k"], ["a/b has a comma"]),
+        ([REF32 / "model.ckpt", "--outdir", "b*", "--dry-run"], ["b* has * in it"]),
         ([REF32], ["no checkpoint", "fix: biggan import-checkpoint", "ref32/model.ckpt"]),
         ([REF32 / "model.ckpt", "--class-names", "a,b"], ["gives 2 names, the checkpoint has 10 classes"]),
         ([REF32 / "model.ckpt", "--class-names", "a,a,b,c,d,e,f,g,h,i"], ["an empty name or one twice"]),

@@ -65,7 +65,7 @@ def test_train_40_equals_train_20_and_resume_20(biggan, tmp_path):
     assert records(parts) == records(whole)
 
 
-@pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)))
+@pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGHUP, 129)))
 def test_interrupted_training_saves_and_says_how_to_go_on(biggan, tmp_path, number, code):
     command = [BIGGAN, "train", *TINY, "--save-every", "100000", "--steps", "100000", "--outdir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -55,7 +55,7 @@ def test_every_preset_says_where_it_comes_from():
         (dict(resample="fast"), "--resample fast"),
         (dict(base_channels=1), "--base-channels 1"),
         (dict(resolution=64, base_channels=4), "--base-channels 4"),
-        (dict(z_dim=5), "--z-dim 5"),
+        (dict(z_dim=3), "--z-dim 3"),
         (dict(save_every=0), "--save-every 0"),
     ),
 )
@@ -95,6 +95,7 @@ def test_a_record_survives_json():
         (lambda stored: stored.update(class_names=[1, 2]), "class_names are not 2 names"),
         (lambda stored: stored["config"]["train"].update(batch="64"), "batch cannot be '64'"),
         (lambda stored: stored["config"]["model"].update(resolution=True), "resolution cannot be True"),
+        (lambda stored: stored.update(bn="foo"), "bn cannot be 'foo'"),
         (lambda stored: stored.update(extra=1), "the key extra is unknown"),
         (lambda stored: stored.pop("class_names"), "the key class_names is missing"),
         (lambda stored: stored["config"]["train"].update(batch=0), "--batch 0"),

@@ -218,6 +218,31 @@ def test_the_scope_of_moving_averages_may_have_another_number(arrays):
     )
 
 
+def test_of_several_scopes_the_trained_one_counts(arrays):
+    others = {
+        name.replace("/generator_1/", f"/{scope}/"): array + 1
+        for name, array in arrays.items()
+        if "/moments/" in name and "/Adam" not in name
+        for scope in ("generator_2", "generator")
+    }
+    one, several = reference.from_reference(arrays, None), reference.from_reference(dict(others, **arrays), None)
+    assert sorted(several.unknown) == sorted(others)
+    for name, value in one.values.items():
+        np.testing.assert_array_equal(several.values[name], value)
+
+
+def test_an_optimizer_with_a_value_that_is_not_finite_starts_afresh(arrays):
+    slot = "generator/conv/b/Adam_1"
+    imported = reference.from_reference(dict(arrays, **{slot: np.float32([0, np.inf, 0])}), None)
+    assert slot in imported.fresh and "beta2_power_1" in imported.fresh and "beta2_power" not in imported.fresh
+
+
+def test_weights_that_contradict_the_averages_are_noticed(arrays):
+    assert not reference.from_reference(arrays, "ema").equal
+    same = reference.to_reference(reference.from_reference(arrays, "raw").values, ModelConfig(32, 8), "ema")
+    assert reference.from_reference(same, "raw").equal
+
+
 def test_unknown_variables_are_named(arrays):
     assert reference.from_reference(dict(arrays, loss_scale=np.float32(1)), "raw").unknown == ["loss_scale"]
 
@@ -234,6 +259,15 @@ def test_unknown_variables_are_named(arrays):
         (lambda a: dict(a, **{"generator/embed_w": np.zeros(9, np.float32)}), "expected 2 dimensions"),
         (lambda a: dict(a, **{"generator/embed_w": np.zeros((10, 100), np.float32)}), "expected"),
         (lambda a: dict(a, **{"generator/conv/b": np.float32([1, np.nan, 0])}), "generator/conv/b has values"),
+        (lambda a: dict(a, **{"generator/conv/b": np.zeros(3)}), "generator/conv/b is float64, expected float32"),
+        (
+            lambda a: dict(a, **{"generator/conv/b": np.array([b"a", b"b", b"c"], object)}),
+            "is object, expected float32",
+        ),
+        (lambda a: dict(a, Variable=np.int32(-5)), "expected the step: a whole number from 0"),
+        (lambda a: dict(a, Variable=np.int64(5 * 10**9)), "expected the step"),
+        (lambda a: dict(a, Variable=np.float32(4)), "expected the step"),
+        (lambda a: dict(a, **{"generator/embed_w": np.zeros((10, 500), np.float32)}), "expected more than the 500"),
         (
             lambda a: {n: v for n, v in a.items() if n != "ema_weights/generator/conv/b/ExponentialMovingAverage"},
             "miss",
