@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import time
 from typing import Any, Iterator, Mapping, Optional
 
@@ -51,6 +52,7 @@ def reporting(to_stdout: bool = False) -> Iterator:
                     report(event, **fields)
             except OSError:
                 heard = False
+                _drop_what_is_written_to(console.file)
 
         yield report_while_heard
 
@@ -139,6 +141,13 @@ class _Live:
             self._task = self._bar.add_task(what, total=total, completed=done)
             self._live.start()
         self._bar.update(self._task, description=what, completed=done, total=total)
+
+
+def _drop_what_is_written_to(file) -> None:
+    """Else what is left in its buffer fails again at the next flush, whoever makes it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, file.fileno())
+    os.close(nowhere)
 
 
 def _console(to_stdout: bool = False):

@@ -1,7 +1,11 @@
 """The generator: latent and class embedding to image, for every resolution by one table.
 
-Differences from the reference (the documented Ascend model): the gain of the conditional batch norm is
-``1 + dense(cond)`` instead of ``dense(cond)``, as in the paper and in every strong implementation.
+Differences from the reference (the documented BigGAN for Ascend 910), each measured by
+``examples/02_corrections``:
+
+- The gain of the conditional batch norm is ``1 + dense(cond)`` instead of ``dense(cond)``, as in the paper and in
+  every strong implementation. The two are the same functions with another start (``TrainConfig.gain_start``).
+- The discriminator's first block does not apply ReLU to the image (``ModelConfig.relu_on_image``).
 """
 
 from typing import Callable, Mapping, Tuple

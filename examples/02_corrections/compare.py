@@ -47,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--variants", type=int, default=len(VARIANTS), help="the first so many")
     parser.add_argument("--samples", type=int, default=4500)
     parser.add_argument("--outdir", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
@@ -56,7 +57,7 @@ def main() -> None:
     print(
         f"| digits, 32 px, ch 8, batch 32, {arguments.steps} steps | accuracy | FID (digit classifier) |\n|---|---|---|"
     )
-    for name, preset, values in VARIANTS:
+    for name, preset, values in VARIANTS[: arguments.variants]:
         scores = []
         for seed in range(arguments.seeds):
             config = configs.resolve(preset, dict(SIZE, steps=arguments.steps, seed=seed, **values))

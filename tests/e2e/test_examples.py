@@ -38,17 +38,11 @@ def test_the_demo_draws_digits_that_are_recognized(tmp_path):
 
 @pytest.mark.slow
 def test_the_table_of_corrections_has_a_row_for_each_variant(tmp_path):
-    """Two steps of one seed: that it runs and what its cells hold; the numbers are in the README."""
+    """Two steps of one seed: that it runs and what its cells hold."""
     script = str(EXAMPLES / "02_corrections" / "compare.py")
-    words = run_example(
-        ["python", script, "--steps", "2", "--seeds", "1", "--samples", "96", "--outdir", str(tmp_path)], tmp_path
-    )
+    size = ["--steps", "2", "--seeds", "1", "--samples", "96", "--variants", "2"]
+    words = run_example(["python", script, *size, "--outdir", str(tmp_path)], tmp_path)
     rows = re.findall(r"^\| (.+?) \| (\d\.\d{3}) ± 0\.000 \| (\d+\.\d) ± 0\.0 \|$", words, re.MULTILINE)
-    assert [name for name, _, _ in rows][:4] == [
-        "reference, as documented",
-        "+ gain centred on 1",
-        "+ no ReLU on the image",
-        "+ digits recipe",
-    ]
-    assert len(rows) == 6 and len({fid for _, _, fid in rows}) > 3
-    assert len((tmp_path / "corrections.jsonl").read_text().splitlines()) == 6
+    assert [name for name, _, _ in rows] == ["reference, as documented", "+ gain centred on 1"]
+    assert rows[0][2] != rows[1][2]
+    assert len((tmp_path / "corrections.jsonl").read_text().splitlines()) == 2
