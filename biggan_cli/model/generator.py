@@ -1,6 +1,6 @@
 """The generator: latent and class embedding to image, for every resolution by one table.
 
-Differences from the reference (the documented BigGAN for Ascend 910), each measured by
+Differences from the reference (the documented BigGAN for Ascend 910), compared by
 ``examples/02_corrections``:
 
 - The gain of the conditional batch norm is ``1 + dense(cond)`` instead of ``dense(cond)``, as in the paper and in

@@ -84,8 +84,10 @@ class Signals:
         self._at_once = False
         if self.received is not None:
             raise KeyboardInterrupt
-        yield
-        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = True
 
     def __enter__(self) -> "Signals":
         numbers = [signal.SIGINT, signal.SIGTERM]
