@@ -417,3 +417,12 @@ class ExportConfig:
     format: str = "reference"
     checkpoint: Optional[str] = None
     name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class FreezeConfig:
+    """What ``freeze`` makes; ``batch`` None leaves the batch free."""
+
+    draw: DrawConfig = DrawConfig()
+    resample: str = "plain"
+    batch: Optional[int] = None

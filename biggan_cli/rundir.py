@@ -7,6 +7,11 @@
       checkpoints/model-001000.{index,data-…,json}
       sample/<name>/{manifest.json,index.json,grid.png,000000.png …}
       interpolate/<name>.gif  interpolate/<name>.manifest.json
+      freeze/generator.{pb,spec.json,manifest.json}
+      bin/<name>/{manifest.json,index.json,z/000000.bin …,y/000000.bin …}
+      atc/<name>.{om,log,manifest.json}
+      msame/<name>/{manifest.json,index.json,msame.log,000000_output_0.bin …}
+      verify/<name>/{manifest.json,verify.json,side_by_side.png}
 """
 
 import contextlib
@@ -22,7 +27,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 import biggan_cli
 from biggan_cli.errors import StepFailed, UsageError
@@ -43,6 +48,8 @@ class RunDir:
         self.reals = self.path / "reals.png"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
+        self.frozen_graph = self.path / "freeze" / "generator.pb"
+        self.graph_spec = self.path / "freeze" / "generator.spec.json"
 
     def __str__(self) -> str:
         return str(self.path)
@@ -80,6 +87,17 @@ class RunDir:
             holder.flush()
             yield
 
+    def finished(self, command: str) -> List["Finished"]:
+        """What a command left in this run, the latest last; what has no manifest is not finished."""
+        found = []
+        for path in [*self.path.glob(command + "/*/manifest.json"), *self.path.glob(command + "/*.manifest.json")]:
+            manifest = read_json(path)
+            if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
+                raise StepFailed(f"{path} is damaged, or of another version of biggan")
+            name = path.parent.name if path.name == "manifest.json" else path.name[: -len(".manifest.json")]
+            found.append(Finished(name, path.parent, manifest))
+        return sorted(found, key=lambda entry: (entry.manifest["finished"], entry.name))
+
     @contextlib.contextmanager
     def step(
         self,
@@ -89,11 +107,14 @@ class RunDir:
         inputs: Mapping[str, str],
         packages: Mapping[str, str],
         stem: Optional[str] = None,
+        replace: bool = False,
+        resume: bool = False,
     ) -> Iterator["Step"]:
         """The artefacts of a command, which appear whole, with a manifest, or not at all.
 
         The body fills ``Step.path``, a working folder. Afterwards every file is listed with its size and
-        sha256 in the manifest, written last, and the folder becomes ``<command>/<name>/``.
+        sha256 in the manifest, written last, and the folder becomes ``<command>/<name>/``. The working folder is
+        held against other processes; one that a killed process left is taken over.
 
         Args:
             name: None takes the next free number.
@@ -102,6 +123,8 @@ class RunDir:
             packages: name → version of what computed it.
             stem: the artefact is no folder but files that start with ``Step.name``: the stem, or the stem and
                 a number. They go to ``<command>/`` itself, with ``<name>.manifest.json``.
+            replace: a result of this name gives way to the new one.
+            resume: what is unfinished stays for the next call of this name, which finds it in its folder.
 
         Raises:
             UsageError: the name is taken.
@@ -109,40 +132,60 @@ class RunDir:
         parent = self.path / command
         parent.mkdir(exist_ok=True)
         manifest_of = "{}.manifest.json" if stem else "{}"
-        step = _reserve(parent, name, stem, manifest_of)
+        step = _reserve(parent, name, stem, manifest_of, replace, resume)
+        work, target = step.path, parent / manifest_of.format(step.name)
         started = time.time()
         try:
             yield step
+            now = time.time()
             manifest = dict(
                 schema=MANIFEST_SCHEMA,
                 command=command,
                 config=dict(settings),
                 inputs=dict(inputs),
-                outputs=_outputs(step.path),
+                outputs=_outputs(work),
+                details=step.details,
                 tool="biggan " + biggan_cli.__version__,
                 python=platform.python_version(),
                 packages=dict(packages),
-                seconds=round(time.time() - started, 3),
+                seconds=round(now - started, 3),
+                finished=round(now, 3),
             )
-            work, target = step.path, parent / manifest_of.format(step.name)
             if stem:
+                with contextlib.suppress(FileNotFoundError):
+                    target.unlink()
                 for path in sorted(work.iterdir()):
                     os.replace(str(path), str(parent / path.name))
                 write_json(target, manifest)
                 step.path = parent
             else:
                 write_json(work / "manifest.json", manifest)
-                os.rename(str(work), str(target))
+                _take_place(work, target)
                 step.path = target
         finally:
-            shutil.rmtree(str(parent / _UNFINISHED.format(step.name)), ignore_errors=True)
+            if not resume or step.path != work or not any(work.iterdir()):
+                shutil.rmtree(str(work), ignore_errors=True)
+            os.close(step.holder)
+
+
+class Finished(NamedTuple):
+    """A result of a command: its name, the folder that its outputs are in, and its manifest."""
+
+    name: str
+    folder: Path
+    manifest: Dict[str, Any]
 
 
 class Step:
-    """What a step is called and where it writes; ``path`` is the final folder once the step is done."""
+    """What a step is called and where it writes; ``path`` is the final folder once the step is done.
 
-    def __init__(self, name: str, path: Path):
-        self.name, self.path = name, path
+    ``details`` is what the manifest says besides: the version of a tool, its times. ``holder`` is the open working
+    folder: its lock dies with the process.
+    """
+
+    def __init__(self, name: str, path: Path, holder: int):
+        self.name, self.path, self.holder = name, path, holder
+        self.details: Dict[str, Any] = {}
 
 
 def create_run(outdir: Path, name: str) -> RunDir:
@@ -296,24 +339,65 @@ def _number(path: Path) -> int:
     return int(_NUMBERED.match(path.name).group(1))
 
 
-def _reserve(parent: Path, name: Optional[str], stem: Optional[str], manifest_of: str) -> Step:
-    """Take a name by making its working folder: no other process then has the same one."""
+def _reserve(
+    parent: Path, name: Optional[str], stem: Optional[str], manifest_of: str, replace: bool, resume: bool
+) -> Step:
+    """Take a name by holding its working folder: no other process then has the same one."""
     for tried in [name] if name else _free_names(stem):
         taken, work = parent / manifest_of.format(tried), parent / _UNFINISHED.format(tried)
-        if not taken.exists():
-            try:
-                work.mkdir()
-            except FileExistsError:
-                taken = work
-            else:
-                if not taken.exists():  # finished by another process just before
-                    return Step(tried, work)
-                work.rmdir()
+        if taken.exists() and not replace:
+            continue
+        holder = _hold(work)
+        if holder is None:
+            taken = work
+        elif taken.exists() and not replace:  # finished by another process just before
+            work.rmdir()
+            os.close(holder)
+        else:
+            if not resume:
+                _empty(work)
+            return Step(tried, work, holder)
     raise UsageError(
         f"--name {name} is taken: {taken} exists",
         fix="another --name, or none",
-        hint="a process is at it, or was killed: then remove it" if taken.name.startswith(".") else None,
+        hint="another process is at it" if taken.name.startswith(".") else None,
     )
+
+
+def _hold(folder: Path) -> Optional[int]:
+    """Make the folder, unless it is there, and lock it; its descriptor, or None where another process has it."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        holder = os.open(str(folder), os.O_RDONLY)
+        try:
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(holder)
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(holder), os.stat(str(folder))):
+                return holder
+        os.close(holder)  # it was finished, and moved, between the two
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(str(path))
+        else:
+            path.unlink()
+
+
+def _take_place(work: Path, target: Path) -> None:
+    """Rename a folder to where another may be."""
+    old = target.with_name(f".replaced-{target.name}")
+    shutil.rmtree(str(old), ignore_errors=True)
+    if target.exists():
+        os.rename(str(target), str(old))
+    os.rename(str(work), str(target))
+    shutil.rmtree(str(old), ignore_errors=True)
 
 
 def _free_names(stem: Optional[str]) -> Iterator[str]:
@@ -326,5 +410,16 @@ def _free_names(stem: Optional[str]) -> Iterator[str]:
 
 
 def _outputs(folder: Path) -> Dict[str, Any]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in files}
+    """What stands in a folder: bytes and sha256 of each file; a folder in it, which may hold very many, as one."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            files = sorted(child for child in path.rglob("*") if child.is_file())
+            digest = hashlib.sha256()
+            for child in files:
+                digest.update(f"{child.relative_to(path)} {sha256(child)}\n".encode())
+            size = sum(child.stat().st_size for child in files)
+            found[path.name + "/"] = dict(files=len(files), bytes=size, sha256=digest.hexdigest())
+        else:
+            found[path.name] = dict(bytes=path.stat().st_size, sha256=sha256(path))
+    return found

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typing_extensions import Annotated
 
 import biggan_cli
-from biggan_cli.cli import console, export_checkpoint, import_checkpoint, interpolate, sample, train
+from biggan_cli.cli import console, export_checkpoint, freeze, import_checkpoint, interpolate, sample, train
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.runtime.versions import tensorflow_version
 
@@ -85,6 +85,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("sample")(sample.sample)
 app.command("interpolate")(interpolate.interpolate)
+app.command("freeze")(freeze.freeze)
 app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
 app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
 

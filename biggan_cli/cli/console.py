@@ -29,7 +29,14 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
         return
     width = max(len(name) for name in values)
     for name, value in values.items():
-        print(f"{name.ljust(width)}  {round(value, 1) if isinstance(value, float) else value}")
+        print(f"{name.ljust(width)}  {_shown(value)}")
+
+
+def _shown(value: Any) -> Any:
+    """Tenths are enough of a float, two digits of a small one."""
+    if isinstance(value, float):
+        return round(value, 1) if abs(value) >= 1 else f"{value:.2g}"
+    return value
 
 
 @contextlib.contextmanager

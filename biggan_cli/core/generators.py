@@ -1,7 +1,7 @@
 """A run's generator, ready to draw: the one way from a checkpoint to pictures."""
 
 import contextlib
-from typing import Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,11 +17,16 @@ from biggan_cli.training.checkpoints import Checkpoint
 
 
 class RunGenerator(NamedTuple):
-    """What :func:`open_generator` gives; ``draw`` is what was asked for with everything decided."""
+    """What :func:`open_generator` gives; ``draw`` is what was asked for with everything decided.
+
+    ``folded`` and ``moments`` are what the sampler was loaded with.
+    """
 
     sampler: Sampler
     checkpoint: Checkpoint
     draw: DrawConfig
+    folded: Dict[str, np.ndarray]
+    moments: Moments
 
 
 def read_record(run: RunDir) -> RunRecord:
@@ -57,26 +62,27 @@ def open_generator(
     report("table", title=f"drawing from {run}", rows=[*asked, ("with", f"step {checkpoint.step}, {how}")])
     values = checkpoints.generator_values(checkpoints.read(checkpoint.prefix), settings.weights)
     with Sampler(model, settings.device, settings.batch) as sampler:
-        sampler.load(folded_generator(values, model))
+        folded = folded_generator(values, model)
+        sampler.load(folded)
         if bn == "moving":
-            sampler.set_moments(ema.moving_moments(values, model))
+            moments = ema.moving_moments(values, model)
         else:
-            _set_standing_moments(sampler, checkpoint, decided, record, report)
-        yield RunGenerator(sampler, checkpoint, decided)
+            moments = _standing_moments(sampler, checkpoint, decided, record, report)
+        sampler.set_moments(moments)
+        yield RunGenerator(sampler, checkpoint, decided, folded, moments)
 
 
-def _set_standing_moments(
+def _standing_moments(
     sampler: Sampler, checkpoint: Checkpoint, draw: DrawConfig, record: RunRecord, report: Report
-) -> None:
-    """Take the statistics kept beside the checkpoint, or measure and keep them."""
+) -> Moments:
+    """The statistics kept beside the checkpoint, or measured and kept."""
     key = f"standing-{draw.weights}-{configs.truncation_text(draw.truncation)}"
     kept = checkpoint.prefix.with_name(f"{checkpoint.prefix.name}.{key}.npz")
     names = list(batch_norms(record.config.model))
     source = _source_of(checkpoint)
     moments = _read_moments(kept, names, source)
     if moments is not None:
-        sampler.set_moments(moments)
-        return
+        return moments
     report("line", text=f"measuring the standing statistics over {STANDING_IMAGES} latents")
     moments = sampler.standing_moments(
         draw.truncation, progress=lambda done, total: report("advance", what="measuring", done=done, total=total)
@@ -89,6 +95,7 @@ def _set_standing_moments(
             np.savez(str(temporary), **arrays)
     except OSError as error:
         report("warning", text=f"the standing statistics are not kept: {kept}: {error.strerror}")
+    return moments
 
 
 def _source_of(checkpoint: Checkpoint) -> str:

@@ -149,7 +149,7 @@ class Sampler:
         for start in range(0, len(z), self._batch):
             part_z, part = z[start : start + self._batch], values[start : start + self._batch]
             count = len(part_z)
-            feed = {drawing.z: _filled(part_z, self._batch), getattr(drawing, condition): _filled(part, self._batch)}
+            feed = {drawing.z: filled(part_z, self._batch), getattr(drawing, condition): filled(part, self._batch)}
             images = self._session.run(drawing.images, feed)[:count]
             if not np.isfinite(images).all():
                 raise StepFailed(
@@ -159,6 +159,6 @@ class Sampler:
             yield images
 
 
-def _filled(rows: np.ndarray, count: int) -> np.ndarray:
+def filled(rows: np.ndarray, count: int) -> np.ndarray:
     """``rows`` repeated up to ``count`` rows."""
     return np.resize(rows, (count, *rows.shape[1:]))

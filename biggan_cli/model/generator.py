@@ -8,7 +8,7 @@ Differences from the reference (the documented BigGAN for Ascend 910), compared 
 - The discriminator's first block does not apply ReLU to the image (``ModelConfig.relu_on_image``).
 """
 
-from typing import Callable, Mapping, Tuple
+from typing import Callable, Mapping, Optional, Tuple
 
 from biggan_cli.config import ModelConfig
 from biggan_cli.model import layers
@@ -23,14 +23,15 @@ def class_embedding(weights: Mapping, y, config: ModelConfig):
     return tf.matmul(tf.one_hot(y, config.num_classes, dtype=tf.float32), weights["generator/embed/w"])
 
 
-def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Moments, fused: bool = True):
+def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Optional[Moments], fused: bool = True):
     """Images from latents.
 
     Args:
         weights: name → tensor for every name of ``generator_weights``, spectral norm already applied.
         z: float32 [N, z_dim].
         embedding: float32 [N, shared_dim], see :func:`class_embedding`.
-        moments: called with the input of each batch norm and its name, answers (mean [C], variance [C]).
+        moments: called with the input of each batch norm and its name, answers (mean [C], variance [C]). None:
+            they are folded into the weights, the 1 of the gain too.
         fused: resample inside the convolutions.
 
     Returns:
@@ -39,10 +40,15 @@ def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Mome
     table = GENERATORS[config.resolution]
     chunks = tf.split(z, z_chunk_sizes(config), axis=1)
 
-    def cond_norm(x, name, cond):
-        gain = 1.0 + layers.dense(cond, weights[name + "/gain/w"], weights[name + "/gain/b"])
-        bias = layers.dense(cond, weights[name + "/bias/w"], weights[name + "/bias/b"])
+    def norm(x, name, gain, bias):
+        if moments is None:
+            return layers.affine(x, gain, bias)
         return layers.batch_normalization(x, moments(x, name), gain, bias)
+
+    def cond_norm(x, name, cond):
+        gain = layers.dense(cond, weights[name + "/gain/w"], weights[name + "/gain/b"])
+        bias = layers.dense(cond, weights[name + "/bias/w"], weights[name + "/bias/b"])
+        return norm(x, name, gain if moments is None else 1.0 + gain, bias)
 
     x = layers.dense(
         tf.concat([chunks[0], embedding], axis=1), weights["generator/dense/w"], weights["generator/dense/b"]
@@ -50,17 +56,17 @@ def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Mome
     x = tf.reshape(x, [-1, 4, 4, table.channels[0] * config.base_channels])
     for number, chunk in enumerate(chunks[1:], start=1):
         block = f"generator/block{number}"
-        cond = tf.concat([chunk, embedding], axis=1)
-        h = tf.nn.relu(cond_norm(x, block + "/cbn1", cond))
-        h = layers.upsample_conv(h, weights[block + "/conv1/w"], weights[block + "/conv1/b"], fused)
-        h = tf.nn.relu(cond_norm(h, block + "/cbn2", cond))
-        h = layers.conv(h, weights[block + "/conv2/w"], weights[block + "/conv2/b"])
-        x = h + _shortcut(x, weights[block + "/shortcut/w"], weights[block + "/shortcut/b"], fused)
+        with tf.name_scope(f"block{number}"):
+            cond = tf.concat([chunk, embedding], axis=1)
+            h = tf.nn.relu(cond_norm(x, block + "/cbn1", cond))
+            h = layers.upsample_conv(h, weights[block + "/conv1/w"], weights[block + "/conv1/b"], fused)
+            h = tf.nn.relu(cond_norm(h, block + "/cbn2", cond))
+            h = layers.conv(h, weights[block + "/conv2/w"], weights[block + "/conv2/b"])
+            x = h + _shortcut(x, weights[block + "/shortcut/w"], weights[block + "/shortcut/b"], fused)
         if number == table.attention:
-            x = layers.self_attention(x, weights, "generator/attention", fused)
-    x = layers.batch_normalization(
-        x, moments(x, "generator/bn"), weights["generator/bn/gamma"], weights["generator/bn/beta"]
-    )
+            with tf.name_scope("attention"):
+                x = layers.self_attention(x, weights, "generator/attention", fused)
+    x = norm(x, "generator/bn", weights["generator/bn/gamma"], weights["generator/bn/beta"])
     x = layers.conv(tf.nn.relu(x), weights["generator/conv/w"], weights["generator/conv/b"])
     return tf.tanh(x)
 

@@ -67,10 +67,16 @@ def _shifted_sum(w, axis: int, flip: bool = False):
 def batch_normalization(x, moments, gain, bias):
     """(x - mean) / sqrt(variance + eps) * gain + bias; gain and bias [C] or, conditional, [N, C]."""
     mean, variance = moments
-    if gain.shape.ndims == 2:
-        gain, bias = gain[:, None, None, :], bias[:, None, None, :]
     scale = gain * tf.rsqrt(variance + BATCH_NORM_EPSILON)
-    return x * scale + (bias - mean * scale)
+    return affine(x, scale, bias - mean * scale)
+
+
+def affine(x, scale, shift):
+    """x * scale + shift for [N, H, W, C]; scale and shift [C] or, conditional, [N, C]."""
+    if scale.shape.ndims == 2:
+        channels = scale.shape.as_list()[1]
+        scale, shift = tf.reshape(scale, [-1, 1, 1, channels]), tf.reshape(shift, [-1, 1, 1, channels])
+    return x * scale + shift
 
 
 def self_attention(x, weights, name: str, fused: bool):

@@ -11,7 +11,10 @@ import biggan_cli
 
 PACKAGE = Path(biggan_cli.__file__).parent
 # A room imports only its own and what stands after it.
-LEVELS = ["cli", "core", "training", "inference", "metrics", "data", "model", "runtime", "rundir", "config", "errors"]
+LEVELS = [
+    *("cli", "core", "training", "inference", "metrics", "emulator", "deploy", "data", "model", "runtime"),
+    *("rundir", "config", "errors"),
+]
 DOORS = {
     "tensorflow": {"runtime/tf.py"},
     "npu_bridge": {"runtime/device.py"},
