@@ -6,7 +6,7 @@ defaults of the reference model. The resolved configuration is stored with the r
 
 import math
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from biggan_cli.errors import StepFailed, UsageError
 
@@ -19,7 +19,6 @@ BN = ("standing", "moving")
 MAX_SEED = 2**32 - 1
 MAX_PICTURES = 1000000
 MAX_COUNT = 2**31 - 1
-DRAW_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -90,24 +89,6 @@ class RunRecord:
     data_digest: Optional[str]
     biggan: str
     bn: str = "standing"
-
-
-@dataclass(frozen=True)
-class DrawConfig:
-    """How a command that draws pictures opens a run's generator.
-
-    ``truncation`` "run" is the one that the run was trained with; None is none. ``bn`` None is the run's own.
-    """
-
-    checkpoint: Optional[str] = None
-    weights: str = "ema"
-    bn: Optional[str] = None
-    truncation: Union[float, str, None] = "run"
-    device: str = "cpu"
-    batch: int = DRAW_BATCH
-
-    def truncation_for(self, trained: Optional[float]) -> Optional[float]:
-        return trained if self.truncation == "run" else self.truncation
 
 
 class Preset(NamedTuple):
@@ -373,56 +354,3 @@ def _has_type(value, wanted) -> bool:
     if isinstance(value, bool) or value is None:
         return type(value) in allowed
     return isinstance(value, allowed) or (isinstance(value, int) and float in allowed)
-
-
-@dataclass(frozen=True)
-class SampleConfig:
-    """What ``sample`` draws. ``classes`` are (class name, count or None); None of both: every seed its own class."""
-
-    draw: DrawConfig = DrawConfig()
-    classes: Tuple[Tuple[str, Optional[int]], ...] = ()
-    num: Optional[int] = None
-    seeds: Optional[Tuple[int, ...]] = None
-    latents: Optional[str] = None
-    npz: bool = False
-    name: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class InterpolateConfig:
-    """What ``interpolate`` draws: a square grid of latents, their class moved from one to another."""
-
-    draw: DrawConfig = DrawConfig()
-    start: str = ""
-    end: str = ""
-    seeds: Tuple[int, ...] = tuple(range(16))
-    frames: int = 11
-    fps: float = 5.0
-    name: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class ImportConfig:
-    """What ``import-checkpoint`` reads. ``weights`` says what the live weights are; None finds out."""
-
-    prefix: str
-    class_names: Optional[str] = None
-    weights: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class ExportConfig:
-    """What ``export-checkpoint`` writes."""
-
-    format: str = "reference"
-    checkpoint: Optional[str] = None
-    name: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class FreezeConfig:
-    """What ``freeze`` makes; ``batch`` None leaves the batch free."""
-
-    draw: DrawConfig = DrawConfig()
-    resample: str = "plain"
-    batch: Optional[int] = None

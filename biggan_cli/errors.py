@@ -43,6 +43,10 @@ class BigganError(Exception):
             if text
         ]
 
+    def replace_detail(self, label: str, text: str) -> None:
+        """Put ``text`` in the place of the line ``label``, or add it."""
+        self.details = [(known, old) for known, old in self.details if known != label] + [(label, text)]
+
 
 def is_interrupt(error: BaseException) -> bool:
     """Whether Ctrl-C is behind an error: C code may turn a KeyboardInterrupt into something of its own."""

@@ -33,7 +33,10 @@ import biggan_cli
 from biggan_cli.errors import StepFailed, UsageError
 
 MANIFEST_SCHEMA = 1
+_FOLDERS = {"to-bin": "bin", "msame-run": "msame", "export-checkpoint": "export"}
+"""Where the results of a command are; of those not named here, in a folder called as the command is."""
 _UNFINISHED = ".unfinished-{}"
+_LISTED = 2000
 _NUMBERED = re.compile(r"(\d{5,})-")
 
 
@@ -89,13 +92,8 @@ class RunDir:
 
     def finished(self, command: str) -> List["Finished"]:
         """What a command left in this run, the latest last; what has no manifest is not finished."""
-        found = []
-        for path in [*self.path.glob(command + "/*/manifest.json"), *self.path.glob(command + "/*.manifest.json")]:
-            manifest = read_json(path)
-            if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
-                raise StepFailed(f"{path} is damaged, or of another version of biggan")
-            name = path.parent.name if path.name == "manifest.json" else path.name[: -len(".manifest.json")]
-            found.append(Finished(name, path.parent, manifest))
+        parent = self.path / _FOLDERS.get(command, command)
+        found = [finished_in(path) for path in [*parent.glob("*/manifest.json"), *parent.glob("*.manifest.json")]]
         return sorted(found, key=lambda entry: (entry.manifest["finished"], entry.name))
 
     @contextlib.contextmanager
@@ -129,7 +127,7 @@ class RunDir:
         Raises:
             UsageError: the name is taken.
         """
-        parent = self.path / command
+        parent = self.path / _FOLDERS.get(command, command)
         parent.mkdir(exist_ok=True)
         manifest_of = "{}.manifest.json" if stem else "{}"
         step = _reserve(parent, name, stem, manifest_of, replace, resume)
@@ -174,6 +172,20 @@ class Finished(NamedTuple):
     name: str
     folder: Path
     manifest: Dict[str, Any]
+
+
+def finished_in(path: Path) -> Finished:
+    """The result that a manifest is of.
+
+    Raises:
+        StepFailed: the manifest is damaged.
+    """
+    manifest = read_json(path)
+    wanted = dict(schema=int, config=dict, inputs=dict, outputs=dict, details=dict, finished=float)
+    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(key), kind) for key, kind in wanted.items()):
+        raise StepFailed(f"{path} is damaged, or of another version of biggan")
+    name = path.parent.name if path.name == "manifest.json" else path.name[: -len(".manifest.json")]
+    return Finished(name, path.parent, manifest)
 
 
 class Step:
@@ -410,16 +422,24 @@ def _free_names(stem: Optional[str]) -> Iterator[str]:
 
 
 def _outputs(folder: Path) -> Dict[str, Any]:
-    """What stands in a folder: bytes and sha256 of each file; a folder in it, which may hold very many, as one."""
-    found = {}
+    """What stands in a folder: bytes and sha256 of each file; where they are very many, of all with one ending."""
+    groups: Dict[str, List[Path]] = {}
     for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            files = sorted(child for child in path.rglob("*") if child.is_file())
-            digest = hashlib.sha256()
-            for child in files:
-                digest.update(f"{child.relative_to(path)} {sha256(child)}\n".encode())
-            size = sum(child.stat().st_size for child in files)
-            found[path.name + "/"] = dict(files=len(files), bytes=size, sha256=digest.hexdigest())
+        groups.setdefault(path.name + "/" if path.is_dir() else "*" + path.suffix, []).append(path)
+    found = {}
+    for label, paths in groups.items():
+        if label.endswith("/"):
+            found[label] = _sum_of(sorted(child for child in paths[0].rglob("*") if child.is_file()), paths[0])
+        elif len(paths) > _LISTED:
+            found[label] = _sum_of(paths, folder)
         else:
-            found[path.name] = dict(bytes=path.stat().st_size, sha256=sha256(path))
+            found.update({path.name: dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in paths})
     return found
+
+
+def _sum_of(files: List[Path], folder: Path) -> Dict[str, Any]:
+    """Many files as one: the sha256 is that of the lines ``<path> <sha256>``."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(folder)} {sha256(path)}\n".encode())
+    return dict(files=len(files), bytes=sum(path.stat().st_size for path in files), sha256=digest.hexdigest())

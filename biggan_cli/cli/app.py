@@ -12,7 +12,19 @@ from typer.core import TyperGroup
 from typing_extensions import Annotated
 
 import biggan_cli
-from biggan_cli.cli import console, export_checkpoint, freeze, import_checkpoint, interpolate, sample, train
+from biggan_cli.cli import (
+    atc,
+    console,
+    export_checkpoint,
+    freeze,
+    import_checkpoint,
+    interpolate,
+    msame_run,
+    sample,
+    to_bin,
+    train,
+    verify,
+)
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.runtime.versions import tensorflow_version
 
@@ -86,6 +98,10 @@ app.command("train")(train.train)
 app.command("sample")(sample.sample)
 app.command("interpolate")(interpolate.interpolate)
 app.command("freeze")(freeze.freeze)
+app.command("to-bin")(to_bin.to_bin)
+app.command("atc")(atc.atc)
+app.command("msame-run")(msame_run.msame_run)
+app.command("verify")(verify.verify)
 app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
 app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
 

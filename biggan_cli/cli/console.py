@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import time
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Iterator, Mapping, Optional, Sequence
 
 from biggan_cli.errors import BigganError
 
@@ -30,6 +30,14 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
     width = max(len(name) for name in values)
     for name, value in values.items():
         print(f"{name.ljust(width)}  {_shown(value)}")
+
+
+def rows(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """A table on stdout, in columns as wide as they need to be."""
+    lines = [headings, *cells]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
 
 
 def _shown(value: Any) -> Any:

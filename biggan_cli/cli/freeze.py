@@ -7,9 +7,10 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
-from biggan_cli.config import MAX_PICTURES, RESAMPLE, FreezeConfig, validate_count
+from biggan_cli.config import MAX_PICTURES, RESAMPLE, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
+from biggan_cli.settings import FreezeConfig
 
 COMPARED_AT_ONCE = 16
 

@@ -7,8 +7,9 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
-from biggan_cli.config import WEIGHTS, ImportConfig
+from biggan_cli.config import WEIGHTS
 from biggan_cli.errors import UsageError
+from biggan_cli.settings import ImportConfig
 
 
 def import_checkpoint(

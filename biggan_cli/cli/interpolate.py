@@ -6,9 +6,9 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
-from biggan_cli.config import DRAW_BATCH, InterpolateConfig
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
+from biggan_cli.settings import DRAW_BATCH, InterpolateConfig
 
 MAX_FRAMES = 10000
 

@@ -7,17 +7,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.config import (
-    BN,
-    DEVICES,
-    MAX_PICTURES,
-    MAX_SEED,
-    WEIGHTS,
-    DrawConfig,
-    validate_count,
-    validate_truncation,
-)
+from biggan_cli.config import BN, DEVICES, MAX_PICTURES, MAX_SEED, WEIGHTS, validate_count, validate_truncation
 from biggan_cli.errors import UsageError
+from biggan_cli.settings import TOOLCHAINS, DrawConfig, LatentsConfig, ToolConfig
 
 
 def runs(incomplete: str) -> List[str]:
@@ -85,6 +77,41 @@ SeedsOption = Annotated[
 ]
 
 
+ClassesOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--classes", metavar="A,B:16", help="Classes, each with a count or its share of --num.", show_default="all"
+    ),
+]
+NumOption = Annotated[Optional[int], typer.Option("--num", help="Pictures in all.", show_default="64")]
+LatentsOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--latents",
+        metavar="FILE.npz",
+        help="Take z [N, z_dim] and y [N] from a file, such as a samples.npz.",
+        show_default=False,
+    ),
+]
+ToolchainOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--toolchain",
+        metavar="auto|cann|emulator",
+        help="Whose programs: those found on this machine, or CPU stand-ins; also from BIGGAN_TOOLCHAIN.",
+        show_default="auto",
+        autocompletion=among(*TOOLCHAINS),
+    ),
+]
+ToolkitOption = Annotated[
+    Optional[Path],
+    typer.Option("--toolkit", metavar="DIR", help="The toolkit's folder.", show_default="found by itself"),
+]
+TimeLimitOption = Annotated[
+    float, typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.")
+]
+
+
 def draw_config(
     checkpoint: Optional[str], weights: str, bn: Optional[str], truncation: Optional[str], device: str, batch: int
 ) -> DrawConfig:
@@ -101,6 +128,27 @@ def draw_config(
         device=device,
         batch=batch,
     )
+
+
+def latents_config(
+    classes: Optional[str], num: Optional[int], seeds: Optional[str], file: Optional[str] = None
+) -> LatentsConfig:
+    """The options that choose latents, checked."""
+    if num is not None:
+        validate_count("--num", num, MAX_PICTURES)
+    return LatentsConfig(
+        classes=parse_classes(classes) if classes is not None else (),
+        num=num,
+        seeds=parse_seeds(seeds) if seeds is not None else None,
+        file=file,
+    )
+
+
+def tool_config(toolchain: Optional[str], toolkit: Optional[Path], time_limit: float) -> ToolConfig:
+    """The options of a command that runs an external program, checked."""
+    if not 0 < time_limit < float("inf"):
+        raise UsageError(f"--time-limit {time_limit:g} is not a positive number of seconds", fix="--time-limit 3600")
+    return ToolConfig(toolchain, str(toolkit.expanduser()) if toolkit else None, time_limit)
 
 
 def parse_truncation(text: str) -> Optional[float]:

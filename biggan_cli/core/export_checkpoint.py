@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from biggan_cli import config as configs
-from biggan_cli.config import ExportConfig
 from biggan_cli.core.generators import record_of
 from biggan_cli.core.reporting import Report
 from biggan_cli.rundir import RunDir, whole_file
 from biggan_cli.runtime.versions import packages
+from biggan_cli.settings import ExportConfig
 from biggan_cli.training import checkpoints, reference
 from biggan_cli.training.state import adam_start
 
@@ -42,7 +42,7 @@ def export_checkpoint(run: RunDir, settings: ExportConfig, report: Report) -> Ex
         )
     values = dict(adam_start(record.config), **checkpoints.read(checkpoint.prefix))
     described = dict(configs.asdict(settings), checkpoint=str(checkpoint.step))
-    with run.step("export", settings.name, described, checkpoint.inputs(), packages()) as step:
+    with run.step("export-checkpoint", settings.name, described, checkpoint.inputs(), packages()) as step:
         for name, weights in FILES:
             checkpoints.write_arrays(reference.to_reference(values, model, weights), step.path / name)
         with whole_file(step.path / "checkpoint") as state:

@@ -8,7 +8,7 @@ import numpy as np
 
 from biggan_cli import __version__
 from biggan_cli import config as configs
-from biggan_cli.config import FreezeConfig, RunRecord
+from biggan_cli.config import RunRecord
 from biggan_cli.core.generators import RunGenerator, open_generator, record_of
 from biggan_cli.core.reporting import Report
 from biggan_cli.deploy import operators
@@ -18,6 +18,7 @@ from biggan_cli.inference import frozen
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.rundir import RunDir, flush_to_disk, sha256
 from biggan_cli.runtime.versions import packages
+from biggan_cli.settings import FreezeConfig
 
 COMPARED = 16
 TOLERANCE = {32: 1e-5, 64: 2e-5, 128: 4e-5}

@@ -6,12 +6,13 @@ from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from biggan_cli import config as configs
-from biggan_cli.config import DrawConfig, RunRecord
+from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
 from biggan_cli.inference.sampler import STANDING_IMAGES, STANDING_VERSION, Moments, Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.architecture import batch_norms
 from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.settings import DrawConfig
 from biggan_cli.training import checkpoints, ema
 from biggan_cli.training.checkpoints import Checkpoint
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from biggan_cli import config as configs
-from biggan_cli.config import InterpolateConfig
 from biggan_cli.core.generators import open_generator, read_record
 from biggan_cli.core.reporting import Report
 from biggan_cli.data import images
@@ -15,6 +14,7 @@ from biggan_cli.errors import UsageError
 from biggan_cli.model.latents import z_of_seeds
 from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import packages
+from biggan_cli.settings import InterpolateConfig
 
 
 class InterpolateResult(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Mapping, Optional
 
 import numpy as np
 
-from biggan_cli.config import DRAW_BATCH, ModelConfig
+from biggan_cli.config import ModelConfig
 from biggan_cli.deploy.operators import Node
 from biggan_cli.deploy.spec import GraphSpec
 from biggan_cli.errors import StepFailed
@@ -16,6 +16,7 @@ from biggan_cli.inference.weights import with_moments_folded
 from biggan_cli.model.generator import class_embedding, generator
 from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import tf
+from biggan_cli.settings import DRAW_BATCH
 
 INPUTS, OUTPUT = ("z", "y"), "output"
 

@@ -4,13 +4,14 @@ from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tupl
 
 import numpy as np
 
-from biggan_cli.config import DRAW_BATCH, ModelConfig
+from biggan_cli.config import ModelConfig
 from biggan_cli.errors import StepFailed
 from biggan_cli.model.architecture import batch_norms, generator_weights
 from biggan_cli.model.generator import class_embedding, generator
 from biggan_cli.model.latents import draw_z
 from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import assign_values, tf
+from biggan_cli.settings import DRAW_BATCH
 
 STANDING_IMAGES = 1024
 STANDING_VERSION = 1

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from biggan_cli import config as configs
-from biggan_cli.config import DrawConfig
 from biggan_cli.core import train
 from biggan_cli.core.generators import open_generator
 from biggan_cli.core.reporting import silent
@@ -19,6 +18,7 @@ from biggan_cli.metrics.digit_classifier import features_and_logits
 from biggan_cli.metrics.fid import frechet_distance, statistics
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.rundir import RunDir
+from biggan_cli.settings import DrawConfig
 
 SIZE = dict(data="digits", base_channels=8, batch=32, save_every=10000, sample_every=10000)
 GAIN, RELU = dict(gain_start=0.0), dict(relu_on_image=True)

@@ -1,0 +1,110 @@
+"""The offline models and input files of a run: which one is meant, and that it belongs to the frozen graph."""
+
+from pathlib import Path
+from typing import NamedTuple, Optional, Tuple
+
+from biggan_cli.deploy.bins import BinIndex, read_index
+from biggan_cli.deploy.spec import GraphSpec
+from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.rundir import Finished, RunDir, finished_in, sha256
+
+
+class OfflineModel(NamedTuple):
+    """A converted model; ``gears`` are the batches of a dynamic one, else ``batch`` is fixed."""
+
+    name: str
+    path: Path
+    sha256: str
+    batch: Optional[int]
+    gears: Tuple[int, ...]
+    precision: str
+    soc: str
+    emulated: bool
+
+
+class Bins(NamedTuple):
+    """Input files with what is in them; ``sha256`` is that of their manifest."""
+
+    name: str
+    folder: Path
+    index: BinIndex
+    sha256: str
+
+
+def open_model(run: RunDir, spec: GraphSpec, name: Optional[str]) -> OfflineModel:
+    """The latest offline model of the run's frozen graph, or the one called ``name``.
+
+    Raises:
+        UsageError: there is none.
+        StepFailed: it is damaged, or was made from another graph.
+    """
+    found = _pick(run.finished("atc"), name, "--om", "offline model", str(run.path / "atc"), f"biggan atc {run}")
+    path = found.folder / f"{found.name}.om"
+    listed = found.manifest["outputs"].get(path.name, {})
+    if not path.is_file() or path.stat().st_size != listed.get("bytes") or sha256(path) != listed.get("sha256"):
+        raise StepFailed(f"{path} is not what atc left: it is missing, cut off or changed", fix=f"biggan atc {run}")
+    if found.manifest["inputs"].get("freeze/" + spec.graph) != spec.sha256:
+        raise StepFailed(
+            f"{path} was made from another graph than {run.frozen_graph}: something was frozen since",
+            fix=f"biggan atc {run}",
+        )
+    config, details = found.manifest["config"], found.manifest["details"]
+    gears = tuple(config["dynamic_batch"])
+    batch = None if gears else config["batch"]
+    return OfflineModel(
+        found.name,
+        path,
+        listed["sha256"],
+        batch,
+        gears,
+        config["precision"],
+        config["soc"],
+        details["emulated"],
+    )
+
+
+def open_bins(run: RunDir, spec: GraphSpec, which: Optional[str]) -> Bins:
+    """The latest input files, or those of a name or a folder; each file has the size that the graph needs.
+
+    Raises:
+        UsageError: there are none.
+        StepFailed: they are damaged, or made for another model.
+    """
+    if which and (Path(which) / "manifest.json").is_file():
+        found = finished_in(Path(which) / "manifest.json")
+    else:
+        place = str(run.path / "bin")
+        found = _pick(run.finished("to-bin"), which, "--bins", "set of input files", place, f"biggan to-bin {run}")
+    index, again = read_index(found.folder), f"biggan to-bin {run}"
+    for tensor in spec.inputs:
+        needed = index.batch * tensor.bytes_each()
+        for stem in index.stems():
+            path = found.folder / tensor.name / f"{stem}.bin"
+            size = path.stat().st_size if path.is_file() else None
+            if size != needed:
+                has = "is missing" if size is None else f"has {size} bytes"
+                raise StepFailed(
+                    f"{path} {has}: {index.batch} of the model's input {tensor.name} "
+                    f"({tensor.dtype}, {', '.join(str(size) for size in tensor.shape[1:])}) are {needed} bytes",
+                    hint="it is cut off, or was made for another model",
+                    fix=again,
+                )
+    if index.labels and max(index.labels) >= len(spec.class_names):
+        raise StepFailed(
+            f"{found.folder} has class {max(index.labels)}, the model has {len(spec.class_names)} classes",
+            hint="it was made for another model",
+            fix=again,
+        )
+    return Bins(found.name, found.folder, index, sha256(found.folder / "manifest.json"))
+
+
+def _pick(found, name: Optional[str], flag: str, what: str, place: str, fix: str) -> Finished:
+    if name is None:
+        if found:
+            return found[-1]
+        raise UsageError(f"there is no {what} yet", looked_for=place, fix=fix)
+    for entry in found:
+        if entry.name == name:
+            return entry
+    known = ", ".join(entry.name for entry in found[-5:]) or "there is none yet"
+    raise UsageError(f"{flag} {name} is not in {place}", hint=f"the latest: {known}", fix=fix)

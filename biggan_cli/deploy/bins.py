@@ -1,0 +1,93 @@
+"""Raw files for an offline model: one little-endian file for each input and batch, no header, C order.
+
+``<folder>/z/000000.bin`` and ``<folder>/y/000000.bin`` belong together; ``index.json`` says what is in them.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from biggan_cli.deploy.spec import GraphSpec
+from biggan_cli.errors import StepFailed
+from biggan_cli.rundir import read_json, write_json
+
+INDEX = "index.json"
+_PROGRESS_EVERY = 1000
+
+
+class BinIndex(NamedTuple):
+    """What a set of files holds: ``num`` latents, ``batch`` in each file, the last one filled with its own first."""
+
+    num: int
+    batch: int
+    seeds: Tuple[int, ...]
+    labels: Tuple[int, ...]
+
+    def stems(self) -> List[str]:
+        """The names of the files without their ending, in order."""
+        return [f"{number:06d}" for number in range(-(-self.num // self.batch))]
+
+
+def write_bins(folder: Path, arrays: Mapping[str, np.ndarray], spec: GraphSpec, batch: int, progress) -> List[str]:
+    """Write each input's array [N, …] as files of ``batch`` rows in ``folder/<input>/``; their names.
+
+    Args:
+        progress: told (files of each input done, in all).
+    """
+    num = len(arrays[spec.inputs[0].name])
+    names = [f"{number:06d}.bin" for number in range(-(-num // batch))]
+    for tensor in spec.inputs:
+        (folder / tensor.name).mkdir()
+    typed = {
+        tensor.name: np.ascontiguousarray(arrays[tensor.name], np.dtype(tensor.dtype).newbyteorder("<"))
+        for tensor in spec.inputs
+    }
+    for number, name in enumerate(names):
+        for input_name, rows in typed.items():
+            part = rows[number * batch : (number + 1) * batch]
+            (folder / input_name / name).write_bytes(np.resize(part, (batch, *part.shape[1:])).tobytes())
+        if (number + 1) % _PROGRESS_EVERY == 0:
+            progress(number + 1, len(names))
+    return names
+
+
+def write_index(folder: Path, index: BinIndex, class_names: Sequence[str]) -> None:
+    write_json(folder / INDEX, dict(index._asdict(), class_names=list(class_names)))
+
+
+def read_index(folder: Path) -> BinIndex:
+    """What :func:`write_index` wrote.
+
+    Raises:
+        StepFailed: it is missing or damaged.
+    """
+    stored: Dict[str, Any] = read_json(folder / INDEX)
+    try:
+        index = BinIndex(stored["num"], stored["batch"], tuple(stored["seeds"]), tuple(stored["labels"]))
+        if len(index.seeds) != index.num or len(index.labels) != index.num or index.batch < 1:
+            raise ValueError(f"{len(index.seeds)} seeds and {len(index.labels)} labels for {index.num} latents")
+    except (KeyError, TypeError, ValueError) as error:
+        raise StepFailed(f"{folder / INDEX} is damaged: {error}", fix="biggan to-bin") from error
+    return index
+
+
+def read_bins(folder: Path, index: BinIndex, spec: GraphSpec) -> Dict[str, np.ndarray]:
+    """Input name → its rows [num, …] from all files."""
+    found = {}
+    for tensor in spec.inputs:
+        raw = b"".join((folder / tensor.name / f"{stem}.bin").read_bytes() for stem in index.stems())
+        rows = np.frombuffer(raw, np.dtype(tensor.dtype).newbyteorder("<"))
+        found[tensor.name] = rows.reshape(-1, *tensor.shape[1:])[: index.num]
+    return found
+
+
+def read_outputs(folder: Path, index: BinIndex, spec: GraphSpec) -> np.ndarray:
+    """Pictures float32 [num, R, R, 3] of a finished ``msame-run``."""
+    raw = b"".join((folder / output_name(stem)).read_bytes() for stem in index.stems())
+    return np.frombuffer(raw, "<f4").reshape(-1, *spec.output.shape[1:])[: index.num]
+
+
+def output_name(stem: str) -> str:
+    """What the result of an input file is called, whichever program made it."""
+    return f"{stem}_output_0.bin"

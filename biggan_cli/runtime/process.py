@@ -1,0 +1,167 @@
+"""External programs: a list of arguments, never a shell; followed line by line; ended with all that they started."""
+
+import contextlib
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+
+from biggan_cli.errors import Interrupted, NotReady, ToolError
+
+_GRACE = 5.0
+"""Seconds that a program has to end after it was told to, and its output to end after it has."""
+
+
+class Ended(NamedTuple):
+    """How a program ended: its exit code (negative: the signal that killed it), seconds, and all of its lines."""
+
+    code: int
+    seconds: float
+    lines: List[str]
+
+    def how(self) -> str:
+        if self.code < 0:
+            return f"was killed by {signal.Signals(-self.code).name}"
+        return f"ended with exit code {self.code}"
+
+
+def quoted(argv: Sequence[str]) -> str:
+    """The command as it can be pasted into a shell."""
+    return " ".join(shlex.quote(part) for part in argv)
+
+
+def run_tool(
+    argv: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    time_limit: float,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> Ended:
+    """Run a program to its end, with its output and errors, line by line, in ``log`` and told to ``on_line``.
+
+    The program gets a process group of its own. Whatever ends this function (Ctrl-C, SIGTERM, the time limit) ends the
+    whole group first.
+
+    Args:
+        time_limit: seconds.
+
+    Raises:
+        NotReady: it cannot be started.
+        ToolError: it did not end in time.
+        Interrupted: this process was told to stop.
+    """
+    name, started = Path(argv[0]).name, time.time()
+    with open(str(log), "w", encoding="utf-8", errors="backslashreplace") as handle, _signals_raise():
+        handle.write(f"$ {quoted(argv)}\n")
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                cwd=str(cwd),
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotReady(f"{argv[0]} cannot be started: {error.strerror}", looked_for=str(argv[0])) from error
+        lines: List[str] = []
+        try:
+            for line in _lines_of(process, started + time_limit):
+                lines.append(line)
+                handle.write(line + "\n")
+                handle.flush()
+                on_line(line)
+            if process.poll() is None:
+                raise ToolError(
+                    f"{name} did not end within {time_limit:g} seconds and was stopped",
+                    log=str(log),
+                    fix="--time-limit with more seconds, if it only is slow",
+                )
+        finally:
+            _end_group(process)
+            seconds = time.time() - started
+            handle.write(f"# exit code {process.returncode} after {seconds:.1f} s\n")
+    return Ended(process.returncode, seconds, lines)
+
+
+def environment_after(script: Path, env: Mapping[str, str]) -> Dict[str, str]:
+    """The environment that a shell script leaves when it is sourced.
+
+    Raises:
+        NotReady: it cannot be sourced.
+    """
+    command = ["bash", "-c", '. "$0" >/dev/null 2>&1; env -0', str(script)]
+    try:
+        done = subprocess.run(command, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotReady(f"{script} cannot be sourced: {error}", fix="source it yourself, then try again") from error
+    pairs = (entry.partition("=") for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry)
+    found = {name: value for name, _, value in pairs}
+    if done.returncode or not found:
+        raise NotReady(
+            f"{script} cannot be sourced: exit code {done.returncode}", fix="source it yourself, then try again"
+        )
+    return found
+
+
+def _lines_of(process, deadline: float) -> Iterator[str]:
+    """Its lines until its output ends, it has ended, or time is up."""
+    arrived: queue.Queue[Optional[str]] = queue.Queue()
+
+    def read() -> None:
+        for raw in process.stdout:
+            arrived.put(raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+        arrived.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    ended = None
+    while True:
+        now = time.time()
+        if ended is None and process.poll() is not None:
+            ended = now
+        if now > deadline or (ended is not None and now > ended + _GRACE):  # a child of its may hold the pipe
+            return
+        with contextlib.suppress(queue.Empty):
+            line = arrived.get(timeout=0.1)
+            if line is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.time()))
+                return
+            yield line
+
+
+def _end_group(process) -> None:
+    """End what is left of its process group, and leave no zombie."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+            break
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """SIGTERM and SIGHUP end Python without a word, and would leave the program running: raise them instead."""
+
+    def stop(number, frame) -> None:
+        raise Interrupted(f"stopped by {signal.Signals(number).name}", number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,145 @@
+"""What each command was asked for: one frozen dataclass a command. No I/O, no heavy imports."""
+
+from dataclasses import dataclass
+from typing import Optional, Tuple, Union
+
+DRAW_BATCH = 32
+TOOLCHAINS = ("auto", "cann", "emulator")
+RUNNERS = ("msame", "ais_bench")
+
+
+@dataclass(frozen=True)
+class DrawConfig:
+    """How a command that draws pictures opens a run's generator.
+
+    ``truncation`` "run" is the one that the run was trained with; None is none. ``bn`` None is the run's own.
+    """
+
+    checkpoint: Optional[str] = None
+    weights: str = "ema"
+    bn: Optional[str] = None
+    truncation: Union[float, str, None] = "run"
+    device: str = "cpu"
+    batch: int = DRAW_BATCH
+
+    def truncation_for(self, trained: Optional[float]) -> Optional[float]:
+        return trained if self.truncation == "run" else self.truncation
+
+
+@dataclass(frozen=True)
+class LatentsConfig:
+    """Which latents. ``classes`` are (class name, count or None); none of them: every seed its own class."""
+
+    classes: Tuple[Tuple[str, Optional[int]], ...] = ()
+    num: Optional[int] = None
+    seeds: Optional[Tuple[int, ...]] = None
+    file: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """What ``sample`` draws, and whether it keeps the unrounded floats."""
+
+    draw: DrawConfig = DrawConfig()
+    latents: LatentsConfig = LatentsConfig()
+    npz: bool = False
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class InterpolateConfig:
+    """What ``interpolate`` draws: a square grid of latents, their class moved from one to another."""
+
+    draw: DrawConfig = DrawConfig()
+    start: str = ""
+    end: str = ""
+    seeds: Tuple[int, ...] = tuple(range(16))
+    frames: int = 11
+    fps: float = 5.0
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """What ``import-checkpoint`` reads. ``weights`` says what the live weights are; None finds out."""
+
+    prefix: str
+    class_names: Optional[str] = None
+    weights: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What ``export-checkpoint`` writes."""
+
+    format: str = "reference"
+    checkpoint: Optional[str] = None
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class FreezeConfig:
+    """What ``freeze`` makes; ``batch`` None leaves the batch free."""
+
+    draw: DrawConfig = DrawConfig()
+    resample: str = "plain"
+    batch: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class ToBinConfig:
+    """What ``to-bin`` writes; ``batch`` latents a file, None: that of the frozen graph, or 1."""
+
+    latents: LatentsConfig = LatentsConfig()
+    truncation: Union[float, str, None] = "run"
+    batch: Optional[int] = None
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ToolConfig:
+    """Which external programs, and how long they may take; None: found by themselves."""
+
+    toolchain: Optional[str] = None
+    toolkit: Optional[str] = None
+    time_limit: float = 3600.0
+
+
+@dataclass(frozen=True)
+class AtcConfig:
+    """What ``atc`` builds. ``options`` are flags of atc with their values, ``extra`` what goes to it unread."""
+
+    tool: ToolConfig = ToolConfig()
+    soc: str = "Ascend310"
+    batch: Optional[int] = None
+    dynamic_batch: Tuple[int, ...] = ()
+    options: Tuple[Tuple[str, str], ...] = ()
+    extra: Tuple[str, ...] = ()
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class MsameRunConfig:
+    """What ``msame-run`` runs: an offline model and input files by name, None: the latest of each."""
+
+    tool: ToolConfig = ToolConfig()
+    runner: str = "msame"
+    program: Optional[str] = None
+    om: Optional[str] = None
+    bins: Optional[str] = None
+    device_id: int = 0
+    loop: int = 1
+    profiler: bool = False
+    dump: bool = False
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """What ``verify`` compares: the frozen graph and every offline model that ran, or those of ``precision_modes``."""
+
+    tool: ToolConfig = ToolConfig()
+    precision_modes: Tuple[str, ...] = ()
+    soc: str = "Ascend310"
+    num: int = 16
+    min_psnr: float = 40.0
+    name: Optional[str] = None
