@@ -128,7 +128,7 @@ def biggan(
         ),
     ] = None,
 ) -> None:
-    """The whole life of a class-conditional BigGAN: train, sample, interpolate, import, export.
+    """The whole life of a class-conditional BigGAN: train, draw, freeze, and run on an Ascend chip.
 
     Start with: biggan train --preset digits
     """

@@ -70,7 +70,9 @@ def atc(
     toolchain: options.ToolchainOption = None,
     toolkit: options.ToolkitOption = None,
     time_limit: options.TimeLimitOption = 3600.0,
-    name: options.NameOption = None,
+    name: Annotated[
+        Optional[str], typer.Option("--name", help="Name of the model.", show_default="made of the settings")
+    ] = None,
     outdir: options.OutdirOption = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command for a shell and stop.")] = False,
     as_json: options.JsonOption = False,

@@ -95,10 +95,8 @@ def check(spec: GraphSpec, settings: AtcConfig, soc_versions: Sequence[str], pat
         raise UsageError(f"--batch {settings.batch} and --dynamic-batch exclude each other", fix="leave one out")
     for name in map(_name_of, settings.extra):
         if name in _SET_HERE:
-            instead = _SET_HERE[name]
-            raise UsageError(
-                f"--{name} after -- is what biggan sets itself", fix=f"{instead} before it" if instead else "leave it out"
-            )
+            instead = f"{_SET_HERE[name]} before it" if _SET_HERE[name] else "leave it out"
+            raise UsageError(f"--{name} after -- is what biggan sets itself", fix=instead)
     names = [name for name, _ in settings.options]
     if set(PRECISION) <= set(names):
         raise UsageError("--precision-mode and --precision-mode-v2 exclude each other", fix="leave one out")

@@ -3,7 +3,7 @@
 ``z`` float32 [N, z_dim] and ``y`` int32 [N, 1] → ``output`` float32 [N, R, R, 3] in [-1, 1], the reference's contract.
 """
 
-from typing import Dict, Iterator, List, Mapping, Optional
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -24,7 +24,6 @@ _PRODUCER = 134
 """The version of graphs that TensorFlow 1.15 writes; what it does not know is not in ours."""
 
 _ATTRIBUTES = {
-    "Add": "T",
     "AddV2": "T",
     "AvgPool": "T data_format ksize padding strides",
     "BatchMatMulV2": "T adj_x adj_y",
@@ -32,20 +31,18 @@ _ATTRIBUTES = {
     "ConcatV2": "N T Tidx",
     "Const": "dtype value",
     "Conv2D": "T data_format dilations explicit_paddings padding strides use_cudnn_on_gpu",
-    "Conv2DBackpropInput": "T data_format dilations explicit_paddings padding strides use_cudnn_on_gpu",
+    "DepthToSpace": "T block_size data_format",
     "Identity": "T",
     "MatMul": "T transpose_a transpose_b",
     "Mul": "T",
     "OneHot": "T TI axis",
-    "Pack": "N T axis",
+    "Pad": "T Tpaddings",
     "Placeholder": "dtype shape",
     "Relu": "T",
     "Reshape": "T Tshape",
     "ResizeNearestNeighbor": "T align_corners half_pixel_centers",
-    "Shape": "T out_type",
     "Softmax": "T",
     "SplitV": "T Tlen num_split",
-    "StridedSlice": "Index T begin_mask ellipsis_mask end_mask new_axis_mask shrink_axis_mask",
     "Tanh": "T",
 }
 """The operators that a frozen generator may have, with the attributes that TensorFlow 1.15 knows of them."""
@@ -86,13 +83,18 @@ def _with_constants_folded(graph, session):
     values = session.run(fixed)
     folded = tf.GraphDef()
     folded.versions.producer = _PRODUCER
+    same: Dict[Tuple, str] = {}  # paddings, axes and shapes come again and again
+    names = {}
     for name in sorted(values):
-        node = folded.node.add(name=_input_name(fixed[name]), op="Const")
-        node.attr["dtype"].type = fixed[name].dtype.as_datatype_enum
-        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values[name]))
+        value = values[name]
+        names[name] = same.setdefault((value.dtype.str, value.shape, value.tobytes()), _input_name(fixed[name]))
+        if names[name] == _input_name(fixed[name]):
+            node = folded.node.add(name=names[name], op="Const")
+            node.attr["dtype"].type = fixed[name].dtype.as_datatype_enum
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
     for operation in kept:
         node = folded.node.add(name=operation.name, op=operation.type)
-        node.input.extend(_input_name(tensor) for tensor in operation.inputs)
+        node.input.extend(names.get(tensor.name) or _input_name(tensor) for tensor in operation.inputs)
         for attribute in _ATTRIBUTES[operation.type].split():
             if attribute in operation.node_def.attr:
                 node.attr[attribute].CopyFrom(operation.node_def.attr[attribute])

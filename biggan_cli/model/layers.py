@@ -31,37 +31,43 @@ def downsample(x):
 
 
 def upsample_conv(x, w, b, fused: bool):
-    """``conv(upsample(x), w, b)`` for a 3x3 kernel; fused, one transposed convolution with stride 2.
+    """``conv(upsample(x), w, b)`` for a 3x3 kernel; fused, four 2x2 convolutions of the small picture.
 
-    A nearest-neighbour upsampling is a transposed convolution with a 2x2 kernel of ones; followed by a 3x3
-    kernel it is one with the 4x4 kernel that sums the four shifted 3x3 kernels: 16 multiplications for the
-    four places of the result that share an input, where the plain form takes 36. The same function, borders
+    The four places of the result that share an input see four of its neighbours each: two rows and two columns of the
+    kernel fall on the same one and are summed beforehand. 16 multiplications instead of 36, the same function, borders
     included: zero padding of the upsampled picture is zero padding of the picture.
     """
     if not fused:
         return conv(upsample(x), w, b)
-    kernel = tf.transpose(_shifted_sum(_shifted_sum(w, 0, flip=True), 1, flip=True), [0, 1, 3, 2])
-    batch, height, width, _ = x.shape.as_list()
-    result = [batch, 2 * height, 2 * width, w.shape.as_list()[3]]
-    shape = result if batch else tf.stack([tf.shape(x)[0], *result[1:]])
-    y = tf.nn.conv2d_transpose(x, kernel, shape, strides=[1, 2, 2, 1], padding="SAME")
-    y.set_shape(result)
-    return tf.nn.bias_add(y, b)
+    parts = []
+    for lower, rows in enumerate(_halves(w, axis=0)):
+        for right, kernel in enumerate(_halves(rows, axis=1)):
+            padded = tf.pad(x, [[0, 0], [1 - lower, lower], [1 - right, right], [0, 0]])
+            parts.append(tf.nn.conv2d(padded, kernel, strides=[1, 1, 1, 1], padding="VALID"))
+    return tf.nn.bias_add(tf.nn.depth_to_space(tf.concat(parts, axis=3), 2), b)
+
+
+def _halves(w, axis: int):
+    """The 2 taps of a kernel of 3 along ``axis`` for the first and for the second place under an input."""
+    a, b, c = tf.unstack(w, num=3, axis=axis)
+    return tf.stack([a, b + c], axis=axis), tf.stack([a + b, c], axis=axis)
 
 
 def conv_downsample(x, w, b, fused: bool):
-    """``downsample(conv(x, w, b))`` for a 3x3 kernel; fused, one 4x4 convolution with stride 2 (see above)."""
+    """``downsample(conv(x, w, b))`` for a 3x3 kernel; fused, one 4x4 convolution with stride 2.
+
+    Its kernel is the mean of the four shifted 3x3 kernels: 16 multiplications for a place of the result instead of 36.
+    """
     if not fused:
         return downsample(conv(x, w, b))
     kernel = 0.25 * _shifted_sum(_shifted_sum(w, 0), 1)
     return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=[1, 2, 2, 1], padding="SAME"), b)
 
 
-def _shifted_sum(w, axis: int, flip: bool = False):
+def _shifted_sum(w, axis: int):
     """A kernel of 3 taps along ``axis`` plus the same kernel one place further: 4 taps."""
     a, b, c = tf.unstack(w, num=3, axis=axis)
-    taps = [a, a + b, b + c, c]
-    return tf.stack(taps[::-1] if flip else taps, axis=axis)
+    return tf.stack([a, a + b, b + c, c], axis=axis)
 
 
 def batch_normalization(x, moments, gain, bias):
