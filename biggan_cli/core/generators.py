@@ -8,7 +8,7 @@ import numpy as np
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
-from biggan_cli.inference.sampler import STANDING_IMAGES, STANDING_VERSION, Moments, Sampler
+from biggan_cli.inference.sampler import STANDING_VERSION, Moments, Sampler, standing_images
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.architecture import batch_norms
 from biggan_cli.rundir import RunDir, whole_file
@@ -80,11 +80,12 @@ def _standing_moments(
     key = f"standing-{draw.weights}-{configs.truncation_text(draw.truncation)}"
     kept = checkpoint.prefix.with_name(f"{checkpoint.prefix.name}.{key}.npz")
     names = list(batch_norms(record.config.model))
-    source = _source_of(checkpoint)
+    count = standing_images(record.config.model.num_classes)
+    source = _source_of(checkpoint, count)
     moments = _read_moments(kept, names, source)
     if moments is not None:
         return moments
-    report("line", text=f"measuring the standing statistics over {STANDING_IMAGES} latents")
+    report("line", text=f"measuring the standing statistics over {count} latents")
     moments = sampler.standing_moments(
         draw.truncation, progress=lambda done, total: report("advance", what="measuring", done=done, total=total)
     )
@@ -99,10 +100,10 @@ def _standing_moments(
     return moments
 
 
-def _source_of(checkpoint: Checkpoint) -> str:
+def _source_of(checkpoint: Checkpoint, count: int) -> str:
     """What kept statistics must have been made from: these very files, in the way that this version measures."""
     sums = [file["sha256"] for _, file in sorted(checkpoint.record["files"].items())]
-    return " ".join([f"{STANDING_VERSION}:{STANDING_IMAGES}", *sums])
+    return " ".join([f"{STANDING_VERSION}:{count}", *sums])
 
 
 def _read_moments(path, names, source: str) -> Optional[Moments]:

@@ -32,7 +32,6 @@ from biggan_cli.training.step import TrainingGraph, build
 
 GRID_COLUMNS = 10
 GRID_CLASSES = 16
-GRID_STANDING_IMAGES = 256
 
 
 class TrainResult(NamedTuple):
@@ -290,7 +289,7 @@ class _Grids:
         wanted = {name: variable for name, variable in handles.variables.items() if "Adam" not in name}
         values = checkpoints.generator_values(session.run(wanted), "ema")
         self._sampler.load(folded_generator(values, config.model))
-        self._sampler.standing_moments(config.train.truncation, GRID_STANDING_IMAGES)
+        self._sampler.standing_moments(config.train.truncation)
         pictures = images.to_uint8(np.concatenate(list(self._sampler.images(self._z, self._y))))
         rows = np.split(pictures, len(self._names))
         path = self._run.sample_grid(step)

@@ -1,6 +1,6 @@
 """Pictures from a trained generator, with the statistics that its batch norms need."""
 
-from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import assign_values, tf
 from biggan_cli.settings import DRAW_BATCH
 
-STANDING_IMAGES = 1024
-STANDING_VERSION = 1
+_FEWEST_STANDING = 192
+"""Training normalizes with the moments of its batches, a third of this: their noise is what it has learnt to bear."""
+STANDING_VERSION = 2
 """Another number where the way of measuring changes: statistics that were kept before are then made anew."""
 _STANDING_BATCH = 32
 _STANDING_SEED = 1202
@@ -22,14 +23,23 @@ _STANDING_SEED = 1202
 Moments = Dict[str, Tuple[np.ndarray, np.ndarray]]
 
 
+def standing_images(num_classes: int) -> int:
+    """How many latents standing statistics are measured over: at least one of each class."""
+    return _STANDING_BATCH * -(-max(_FEWEST_STANDING, num_classes) // _STANDING_BATCH)
+
+
 class _Drawing(NamedTuple):
-    """The tensors of the generator for one size of batch; ``inputs`` are those of the batch norms, by name."""
+    """The tensors of the generator for one size of batch.
+
+    ``inputs`` are those of the batch norms, and ``moments`` of these inputs, by name.
+    """
 
     z: object
     y: object
     embedding: object
     images: object
     inputs: Dict[str, object]
+    moments: Dict[str, object]
 
 
 class Sampler:
@@ -68,19 +78,20 @@ class Sampler:
         """The generator for one size of batch, built when it is first used."""
         if batch not in self._drawings:
             inputs: Dict[str, object] = {}
+            moments: Dict[str, object] = {}
 
             with self._graph.as_default():
                 values = {name: variable.read_value() for name, variable in self._variables.items()}
 
                 def fixed_moments(x, name):
-                    inputs[name] = tf.nn.moments(x, axes=[0, 1, 2])
+                    inputs[name], moments[name] = x, tf.nn.moments(x, axes=[0, 1, 2])
                     return values[name + "/mean"], values[name + "/variance"]
 
                 z = tf.placeholder(tf.float32, [batch, self.model.z_dim])
                 y = tf.placeholder(tf.int32, [batch])
                 embedding = class_embedding(values, y, self.model)
                 images = generator(values, z, embedding, self.model, fixed_moments)
-            self._drawings[batch] = _Drawing(z, y, embedding, images, inputs)
+            self._drawings[batch] = _Drawing(z, y, embedding, images, inputs, moments)
         return self._drawings[batch]
 
     def load(self, folded_weights: Mapping[str, np.ndarray]) -> None:
@@ -97,34 +108,40 @@ class Sampler:
     def standing_moments(
         self,
         truncation: Optional[float],
-        count: int = STANDING_IMAGES,
+        count: Optional[int] = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Moments:
         """The moments that one batch of ``count`` latents has at every batch norm; they are also set.
 
         The batch is too large to run at once, and what reaches a batch norm depends on those before it.
         So they are found in order: each is measured, in parts, with the ones before it already in place,
-        which gives the moments of the one large batch. Costs about two passes, for the last layers hold
-        most of the work. Latents are fixed, classes are balanced, and the parts have a size of their own, so
-        that the batch of the sampler changes nothing.
+        which gives the moments of the one large batch. What enters a block is kept, so that no block is computed
+        anew for those after it. Latents are fixed, classes are balanced, and the parts have a size of their own,
+        so that the batch of the sampler changes nothing.
 
         Args:
-            count: a multiple of 32.
+            count: a multiple of 32; by default as many as :func:`standing_images` says.
             progress: told (batch norms done, batch norms in all).
 
         Returns:
             batch norm name → (mean, variance), float32 [channels].
         """
+        count = count or standing_images(self.model.num_classes)
         drawing, parts = self._drawing(_STANDING_BATCH), count // _STANDING_BATCH
         z = draw_z(np.random.RandomState(_STANDING_SEED), (parts, _STANDING_BATCH, self.model.z_dim), truncation)
         y = (np.arange(count) % self.model.num_classes).reshape(parts, _STANDING_BATCH)
         standing: Moments = {}
         norms = batch_norms(self.model)
+        latents = [{drawing.z: z[part], drawing.y: y[part]} for part in range(parts)]
+        entered: List[Dict] = [{} for _ in range(parts)]
         for name in norms:
-            measured = [
-                self._session.run(drawing.inputs[name], {drawing.z: z[part], drawing.y: y[part]})
-                for part in range(parts)
-            ]
+            measured = []
+            for part in range(parts):
+                feed = {**latents[part], **entered[part]}
+                moments, x = self._session.run([drawing.moments[name], drawing.inputs[name]], feed)
+                measured.append(moments)
+                if name.endswith("/cbn1"):
+                    entered[part] = {drawing.inputs[name]: x}
             means, variances = np.asarray(measured, np.float64).transpose(1, 0, 2)
             mean = means.mean(axis=0)
             variance = (variances + np.square(means - mean)).mean(axis=0)

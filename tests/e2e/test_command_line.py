@@ -19,7 +19,7 @@ def test_help_lists_what_is_there(biggan):
     done = biggan("--help", check=0)
     for command in COMMANDS:
         assert command in done.stdout
-    for unbuilt in ("score", "bench", "doctor"):
+    for unbuilt in ("score", "doctor", "prepare"):
         assert unbuilt not in done.stdout
 
 
