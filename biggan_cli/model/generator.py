@@ -1,11 +1,26 @@
 """The generator: latent and class embedding to image, for every resolution by one table.
 
-Differences from the reference (the documented BigGAN for Ascend 910), compared by
-``examples/02_corrections``:
+Differences from the reference (the documented BigGAN for Ascend 910):
 
 - The gain of the conditional batch norm is ``1 + dense(cond)`` instead of ``dense(cond)``, as in the paper and in
   every strong implementation. The two are the same functions with another start (``TrainConfig.gain_start``).
 - The discriminator's first block does not apply ReLU to the image (``ModelConfig.relu_on_image``).
+
+What they are worth on the digits, by ``examples/02_corrections``: 32 px, 8 channels, 400 steps, three seeds, accuracy
+and FID of 4,500 samples by the shipped digit classifier (TensorFlow 2.21).
+
+====================================  ===============  ===============
+network and recipe                    class accuracy   FID
+====================================  ===============  ===============
+reference, as documented              0.105 ± 0.004    699.0 ± 128.2
++ gain centred on 1                   0.102 ± 0.006    421.6 ± 33.5
++ no ReLU on the image                0.111 ± 0.009    580.1 ± 173.8
++ digits recipe                       0.959 ± 0.019    15.4 ± 1.6
+digits recipe, gain not centred       0.240 ± 0.008    327.4 ± 13.4
+digits recipe, ReLU on the image      0.911 ± 0.031    40.3 ± 10.7
+====================================  ===============  ===============
+
+The documented recipe is made for 100,000 steps: after 400 nothing can be told apart with it.
 """
 
 from typing import Callable, Mapping, Optional, Tuple

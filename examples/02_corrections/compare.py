@@ -45,7 +45,7 @@ def score(run: RunDir, real, samples: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--variants", type=int, default=len(VARIANTS), help="the first so many")
     parser.add_argument("--samples", type=int, default=4500)
