@@ -93,7 +93,7 @@ class RunDir:
     def finished(self, command: str) -> List["Finished"]:
         """What a command left in this run, the latest last; what has no manifest is not finished."""
         parent = self.path / _FOLDERS.get(command, command)
-        found = [finished_in(path) for path in [*parent.glob("*/manifest.json"), *parent.glob("*.manifest.json")]]
+        found = [finished_in(path) for path in [*parent.glob("[!.]*/manifest.json"), *parent.glob("*.manifest.json")]]
         return sorted(found, key=lambda entry: (entry.manifest["finished"], entry.name))
 
     @contextlib.contextmanager
@@ -161,8 +161,10 @@ class RunDir:
                 _take_place(work, target)
                 step.path = target
         finally:
-            if not resume or step.path != work or not any(work.iterdir()):
-                shutil.rmtree(str(work), ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # it was moved, and may be another process's by now
+                ours = os.path.samestat(os.fstat(step.holder), os.stat(str(work)))
+                if ours and not (resume and step.path == work and any(work.iterdir())):
+                    shutil.rmtree(str(work), ignore_errors=True)
             os.close(step.holder)
 
 
@@ -380,7 +382,10 @@ def _hold(folder: Path) -> Optional[int]:
     """Make the folder, unless it is there, and lock it; its descriptor, or None where another process has it."""
     while True:
         folder.mkdir(exist_ok=True)
-        holder = os.open(str(folder), os.O_RDONLY)
+        try:
+            holder = os.open(str(folder), os.O_RDONLY)
+        except FileNotFoundError:  # another process finished between the two
+            continue
         try:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

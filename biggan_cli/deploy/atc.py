@@ -79,10 +79,11 @@ def check(spec: GraphSpec, settings: AtcConfig, soc_versions: Sequence[str], pat
         UsageError: names the flag, the value and what to do.
     """
     if settings.soc not in soc_versions:
-        near = difflib.get_close_matches(settings.soc, soc_versions, 1, 0.0)
+        known = {name.lower(): name for name in soc_versions}
+        near = difflib.get_close_matches(settings.soc.lower(), known, 1, 0.0)
         raise UsageError(
             f"--soc {settings.soc} is none of the {len(soc_versions)} chips that this toolkit builds for",
-            fix=f"--soc {near[0]}",
+            fix=f"--soc {known[near[0]]}",
             hint="npu-smi info shows the name of the chip; write Ascend before it",
         )
     if spec.batch is not None and (settings.dynamic_batch or settings.batch not in (None, spec.batch)):

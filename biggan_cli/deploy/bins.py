@@ -39,14 +39,12 @@ def write_bins(folder: Path, arrays: Mapping[str, np.ndarray], spec: GraphSpec, 
     names = [f"{number:06d}.bin" for number in range(-(-num // batch))]
     for tensor in spec.inputs:
         (folder / tensor.name).mkdir()
-    typed = {
-        tensor.name: np.ascontiguousarray(arrays[tensor.name], np.dtype(tensor.dtype).newbyteorder("<"))
-        for tensor in spec.inputs
-    }
+    typed = {tensor.name: np.asarray(arrays[tensor.name], tensor.dtype) for tensor in spec.inputs}
     for number, name in enumerate(names):
         for input_name, rows in typed.items():
             part = rows[number * batch : (number + 1) * batch]
-            (folder / input_name / name).write_bytes(np.resize(part, (batch, *part.shape[1:])).tobytes())
+            whole = np.resize(part, (batch, *part.shape[1:]))
+            (folder / input_name / name).write_bytes(whole.astype(whole.dtype.newbyteorder("<")).tobytes())
         if (number + 1) % _PROGRESS_EVERY == 0:
             progress(number + 1, len(names))
     return names
@@ -65,7 +63,10 @@ def read_index(folder: Path) -> BinIndex:
     stored: Dict[str, Any] = read_json(folder / INDEX)
     try:
         index = BinIndex(stored["num"], stored["batch"], tuple(stored["seeds"]), tuple(stored["labels"]))
-        if len(index.seeds) != index.num or len(index.labels) != index.num or index.batch < 1:
+        numbers = (index.num, index.batch, *index.seeds, *index.labels)
+        if not all(type(number) is int and number >= 0 for number in numbers) or not index.batch:
+            raise ValueError("it has what is no whole number")
+        if len(index.seeds) != index.num or len(index.labels) != index.num:
             raise ValueError(f"{len(index.seeds)} seeds and {len(index.labels)} labels for {index.num} latents")
     except (KeyError, TypeError, ValueError) as error:
         raise StepFailed(f"{folder / INDEX} is damaged: {error}", fix="biggan to-bin") from error

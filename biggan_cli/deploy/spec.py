@@ -93,6 +93,9 @@ def _from_json(stored: Dict[str, Any]) -> GraphSpec:
     values["inputs"] = tuple(_tensor(tensor) for tensor in values["inputs"])
     values["output"] = _tensor(values["output"])
     values["class_names"] = tuple(values["class_names"])
+    texts = ("graph", "sha256", "weights", "bn", "resample", "biggan")
+    if not all(isinstance(values[key], str) for key in texts) or not isinstance(values["step"], int):
+        raise ValueError("a value has the wrong type")
     return GraphSpec(**values)
 
 

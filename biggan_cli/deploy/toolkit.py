@@ -14,7 +14,7 @@ from biggan_cli.runtime.process import environment_after, quoted
 from biggan_cli.settings import TOOLCHAINS
 
 _EMULATOR = Path(__file__).parents[1] / "emulator" / "bin"
-_ATC = ("bin/atc", "latest/bin/atc", "atc/bin/atc", "latest/atc/bin/atc", "compiler/bin/atc")
+_ATC = ("bin/atc", "latest/bin/atc", "atc/bin/atc", "latest/atc/bin/atc", "compiler/bin/atc", "atc")
 _USUAL = ("ascend-toolkit/latest", "cann", "ascend-toolkit", "latest")
 _RUNTIMES = ("nnrt/latest", "nnae/latest")
 _MSAME = ("msame", "msame/out/msame", "tools/msame/out/msame", "msame/out/main", "tools/msame/msame")
@@ -49,10 +49,10 @@ def chosen(toolchain: Optional[str]) -> str:
     Raises:
         UsageError: it is none of the three.
     """
-    origin = "--toolchain" if toolchain else "BIGGAN_TOOLCHAIN"
+    origin = "--toolchain " if toolchain else "BIGGAN_TOOLCHAIN="
     choice = toolchain or os.environ.get("BIGGAN_TOOLCHAIN") or "auto"
     if choice not in TOOLCHAINS:
-        raise UsageError(f"{origin} {choice} is not one of {', '.join(TOOLCHAINS)}", fix=f"{origin} auto")
+        raise UsageError(f"{origin}{choice} is not one of {', '.join(TOOLCHAINS)}", fix=f"{origin}auto")
     return choice
 
 

@@ -56,7 +56,7 @@ def run_tool(
         ToolError: it did not end in time.
         Interrupted: this process was told to stop.
     """
-    name, started = Path(argv[0]).name, time.time()
+    name, started = Path(argv[0]).name, time.monotonic()
     with open(str(log), "w", encoding="utf-8", errors="backslashreplace") as handle, _signals_raise():
         handle.write(f"$ {quoted(argv)}\n")
         try:
@@ -86,7 +86,7 @@ def run_tool(
                 )
         finally:
             _end_group(process)
-            seconds = time.time() - started
+            seconds = time.monotonic() - started
             handle.write(f"# exit code {process.returncode} after {seconds:.1f} s\n")
     return Ended(process.returncode, seconds, lines)
 
@@ -97,7 +97,7 @@ def environment_after(script: Path, env: Mapping[str, str]) -> Dict[str, str]:
     Raises:
         NotReady: it cannot be sourced.
     """
-    command = ["bash", "-c", '. "$0" >/dev/null 2>&1; env -0', str(script)]
+    command = ["bash", "-c", '[ -r "$0" ] || exit; . "$0" >/dev/null 2>&1; env -0', str(script)]
     try:
         done = subprocess.run(command, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -116,14 +116,15 @@ def _lines_of(process, deadline: float) -> Iterator[str]:
     arrived: queue.Queue[Optional[str]] = queue.Queue()
 
     def read() -> None:
-        for raw in process.stdout:
-            arrived.put(raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+        with process.stdout:
+            for raw in process.stdout:
+                arrived.put(raw.decode("utf-8", "backslashreplace").rstrip("\r\n"))
         arrived.put(None)
 
     threading.Thread(target=read, daemon=True).start()
     ended = None
     while True:
-        now = time.time()
+        now = time.monotonic()
         if ended is None and process.poll() is not None:
             ended = now
         if now > deadline or (ended is not None and now > ended + _GRACE):  # a child of its may hold the pipe
@@ -132,21 +133,24 @@ def _lines_of(process, deadline: float) -> Iterator[str]:
             line = arrived.get(timeout=0.1)
             if line is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, deadline - time.time()))
+                    process.wait(max(0.0, deadline - time.monotonic()))
                 return
             yield line
 
 
 def _end_group(process) -> None:
     """End what is left of its process group, and leave no zombie."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+
+    def tell(number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE)
-            break
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+
+    try:
+        tell(signal.SIGTERM)
+    finally:  # a second Ctrl-C may come in between
+        tell(signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,8 @@ def commands():
     for block in re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
         for line in block.splitlines():
             if line.startswith("biggan "):
-                yield shlex.split(line, comments=True)[1:]
+                for command in line.split("&&"):
+                    yield shlex.split(command, comments=True)[1:]
 
 
 def test_the_command_reference_is_current():
@@ -41,10 +42,11 @@ def test_every_command_of_the_readme_runs(tmp_path):
             arguments += ["--steps", "6"] if trained else [*TINY, "--steps", "2"]
             trained = True
         arguments = [{"cifar10:DIR": f"cifar10:{cifar}"}.get(argument, argument) for argument in arguments]
-        run_biggan(*arguments, cwd=tmp_path, check=0)
+        run_biggan(*arguments, cwd=tmp_path, env={"BIGGAN_TOOLCHAIN": "emulator"}, check=0)
         done.append(arguments[0])
-    started = ["train", "sample", "interpolate", "train"]
-    assert done == [*started, "import-checkpoint", "sample", "train", "export-checkpoint"]
+    started = ["train", "sample", "interpolate", "train", "freeze", "atc"]
+    deployed = ["freeze", "to-bin", "atc", "msame-run", "verify"]
+    assert done == [*started, "import-checkpoint", "sample", "train", "export-checkpoint", *deployed]
     assert list(tmp_path.glob("runs/00000-*/interpolate/three-to-eight.gif"))
 
 

@@ -339,7 +339,6 @@ def test_what_has_no_manifest_is_not_finished(tmp_path):
     assert run.finished("atc") == [] == run.finished("to-bin")
 
 
-@pytest.mark.xfail(strict=True, reason="hidden folders are looked into")
 @pytest.mark.parametrize("hidden", (".unfinished-two", ".replaced-two"))
 def test_what_a_killed_process_had_in_hand_is_not_finished(tmp_path, hidden):
     """It was killed between writing the manifest and moving the folder, or before removing the old one."""
@@ -401,7 +400,6 @@ def test_very_many_files_are_one_entry_each_ending(tmp_path, monkeypatch):
     assert outputs["00007.png"] == dict(bytes=1, sha256=sha256(step.path / "00007.png"))
 
 
-@pytest.mark.xfail(strict=True, reason="the working folder is removed by its name after it was moved")
 def test_a_step_that_ends_leaves_the_folder_of_the_next_one_alone(tmp_path, monkeypatch):
     """The next one of the same name may begin as soon as the working folder was moved to its place."""
     run = made(tmp_path)
