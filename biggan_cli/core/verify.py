@@ -24,6 +24,7 @@ from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import AtcConfig, DrawConfig, LatentsConfig, MsameRunConfig, ToBinConfig, VerifyConfig
 
 SHOWN = 10
+ENLARGED = 50
 _WRONG_DB = 20.0
 """Below this two pictures are not the same picture made coarser, but different ones."""
 
@@ -104,11 +105,24 @@ def verify(run: RunDir, settings: VerifyConfig, report: Report) -> VerifyResult:
     with run.step("verify", settings.name, described, inputs, packages()) as step:
         listed = [entry._asdict() for entry in measured]
         write_json(step.path / "verify.json", dict(differences=listed, step=spec.step, class_names=spec.class_names))
-        shown = [images.to_uint8(pictures[:SHOWN]) for _, pictures in rows]
-        images.write_png(step.path / "side_by_side.png", images.labelled_grid(shown, [label for label, _ in rows]))
+        images.write_png(step.path / "side_by_side.png", _side_by_side(rows))
     if not ran:
         report("line", text=f"no offline model of this graph ran yet: biggan atc {run}, then biggan msame-run {run}")
     return VerifyResult(str(step.path), str(step.path / "side_by_side.png"), listed)
+
+
+def _side_by_side(rows: List[Tuple[str, np.ndarray]]) -> np.ndarray:
+    """A row for each step, and below each but the first how far it is from the one it is compared with."""
+    pictures, labels = [], []
+    before = rows[0][1]
+    for number, (label, row) in enumerate(rows):
+        pictures.append(images.to_uint8(row[:SHOWN]))
+        labels.append(label)
+        if number:
+            pictures.append(images.to_uint8(np.abs(row - before)[:SHOWN] * ENLARGED - 1.0))
+            labels.append(f"its difference x {ENLARGED}")
+        before = rows[min(number, 1)][1]
+    return images.labelled_grid(pictures, labels)
 
 
 def judge(result: VerifyResult, settings: VerifyConfig) -> None:
