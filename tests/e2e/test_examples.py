@@ -1,5 +1,6 @@
 """The examples, run as they are."""
 
+import json
 import os
 import re
 import subprocess
@@ -34,6 +35,16 @@ def test_the_demo_draws_digits_that_are_recognized(tmp_path):
     (run,) = tmp_path.glob("0*")
     assert read_picture(run / "sample" / "00000" / "grid.png").shape[0] == 640
     assert (run / "interpolate" / "three-to-eight.gif").is_file()
+    (compared,) = json.loads((run / "verify" / "00000" / "verify.json").read_text())["differences"][1:]
+    assert compared["images"] == 16 and compared["psnr_db"] > 50
+
+
+def test_the_table_of_latencies_has_a_row_for_each_graph():
+    script = str(EXAMPLES / "03_latency" / "latency.py")
+    words = run_example(["python", script, "--base-channels", "2", "--batches", "1,2", "--rounds", "1"], "unused")
+    rows = re.findall(r"^\| (.+?) \| (\d+) \| [\d.]+ \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", words, re.MULTILINE)
+    assert [name for name, _, _ in rows] == ["plain, power iteration in the graph", "plain", "fused"]
+    assert rows[0][2] == "1.00" and int(rows[0][1]) > 3 * int(rows[1][1])
 
 
 @pytest.mark.slow
