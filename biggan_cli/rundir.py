@@ -126,6 +126,7 @@ class RunDir:
 
         Raises:
             UsageError: the name is taken.
+            StepFailed: another process is making it, or the disk is full.
         """
         parent = self.path / _FOLDERS.get(command, command)
         parent.mkdir(exist_ok=True)
@@ -160,6 +161,13 @@ class RunDir:
                 write_json(work / "manifest.json", manifest)
                 _take_place(work, target)
                 step.path = target
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            free = shutil.disk_usage(str(parent)).free
+            raise StepFailed(
+                f"{parent} cannot be written: {error.strerror.lower()}", hint=f"{free / 1e6:.1f} MB are free there"
+            ) from error
         finally:
             with contextlib.suppress(FileNotFoundError):  # it was moved, and may be another process's by now
                 ours = os.path.samestat(os.fstat(step.holder), os.stat(str(work)))
@@ -371,11 +379,9 @@ def _reserve(
             if not resume:
                 _empty(work)
             return Step(tried, work, holder)
-    raise UsageError(
-        f"--name {name} is taken: {taken} exists",
-        fix="another --name, or none",
-        hint="another process is at it" if taken.name.startswith(".") else None,
-    )
+    if taken == work:
+        raise StepFailed(f"another process is making {parent / name}", fix="wait until it ends, then try again")
+    raise UsageError(f"--name {name} is taken: {taken} exists", fix="another --name, or none")
 
 
 def _hold(folder: Path) -> Optional[int]:

@@ -10,9 +10,7 @@ from biggan_cli.cli import console, options
 from biggan_cli.config import MAX_PICTURES, RESAMPLE, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
-from biggan_cli.settings import FreezeConfig
-
-COMPARED_AT_ONCE = 16
+from biggan_cli.settings import DRAW_BATCH, FreezeConfig
 
 
 def freeze(
@@ -44,7 +42,7 @@ def freeze(
         raise UsageError(f"--resample {resample} is not one of {', '.join(RESAMPLE)}", fix="--resample plain")
     if batch is not None:
         validate_count("--batch", batch, MAX_PICTURES)
-    draw = options.draw_config(checkpoint, weights, bn, truncation, "cpu", COMPARED_AT_ONCE)
+    draw = options.draw_config(checkpoint, weights, bn, truncation, "cpu", DRAW_BATCH)
     found = open_run(run, outdir)
     with console.reporting() as report:
         from biggan_cli.core import freeze as core

@@ -70,11 +70,12 @@ def open_bins(run: RunDir, spec: GraphSpec, which: Optional[str]) -> Bins:
         UsageError: there are none.
         StepFailed: they are damaged, or made for another model.
     """
-    if which and (Path(which) / "manifest.json").is_file():
+    own = run.finished("to-bin")
+    if which not in (None, *(entry.name for entry in own)) and (Path(which) / "manifest.json").is_file():
         found = finished_in(Path(which) / "manifest.json")
     else:
         place = str(run.path / "bin")
-        found = _pick(run.finished("to-bin"), which, "--bins", "set of input files", place, f"biggan to-bin {run}")
+        found = _pick(own, which, "--bins", "set of input files", place, f"biggan to-bin {run}")
     index, again = read_index(found.folder), f"biggan to-bin {run}"
     for tensor in spec.inputs:
         needed = index.batch * tensor.bytes_each()

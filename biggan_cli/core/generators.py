@@ -8,8 +8,8 @@ import numpy as np
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
-from biggan_cli.inference.sampler import STANDING_VERSION, Moments, Sampler, standing_images
-from biggan_cli.inference.weights import folded_generator
+from biggan_cli.inference.sampler import STANDING_VERSION, Sampler, standing_images
+from biggan_cli.inference.weights import Moments, folded_generator
 from biggan_cli.model.architecture import batch_norms
 from biggan_cli.rundir import RunDir, whole_file
 from biggan_cli.settings import DrawConfig

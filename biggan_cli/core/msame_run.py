@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -15,12 +16,13 @@ from biggan_cli.deploy import msame
 from biggan_cli.deploy.bins import output_name, write_index
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.deploy.toolkit import Tool, find_runner
-from biggan_cli.errors import ToolError, UsageError
+from biggan_cli.errors import Interrupted, ToolError, UsageError
 from biggan_cli.rundir import RunDir, read_json, write_json
 from biggan_cli.runtime.process import Ended, quoted, run_tool
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import MsameRunConfig
 
+_AGAIN = "the same command carries on"
 _RAW, _TODO, _SOURCE, _LOG = "raw", "todo", "source.json", "msame.log"
 
 
@@ -96,7 +98,13 @@ def msame_run(run: RunDir, settings: MsameRunConfig, report: Report) -> MsameRun
         report("table", title=f"running {job.model.path}", rows=rows)
         if len(todo) < len(index.stems()):
             report("line", text=f"carrying on: {len(index.stems()) - len(todo)} files are done")
-        ended = _run(work, todo, job, report)
+        try:
+            ended = _run(work, todo, job, report)
+        except ToolError as error:
+            error.replace_detail("log", str(step.path / _LOG))
+            raise
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; the outputs that are whole are kept", signal.SIGINT, fix=_AGAIN) from None
         write_index(work, index, job.spec.class_names)
         (work / _SOURCE).unlink()
         times = msame.times_of(ended, index.batch)
@@ -106,7 +114,7 @@ def msame_run(run: RunDir, settings: MsameRunConfig, report: Report) -> MsameRun
             soc=job.model.soc,
             precision=job.model.precision,
             model=job.model.name,
-            bins=job.bins.name,
+            bins=job.bins.name if job.bins.folder.parent == run.path / "bin" else str(job.bins.folder.absolute()),
             bins_sha256=job.bins.sha256,
             graph_sha256=job.spec.sha256,
             **times,
@@ -164,7 +172,7 @@ def _run(work: Path, todo: List[str], job: _Job, report: Report) -> Ended:
 
     ended = None
     try:
-        ended = run_tool(argv, work, job.tool.env, log, job.settings.tool.time_limit, on_line)
+        ended = run_tool(argv, work, job.tool.env, log, job.settings.tool.time_limit, on_line, name=job.settings.runner)
     finally:
         well = ended is not None and ended.code == 0 and any(msame.DONE[job.settings.runner] in x for x in ended.lines)
         problems = _harvest(work, job, complete=well)
@@ -198,7 +206,7 @@ def _harvest(work: Path, job: _Job, complete: bool) -> Dict[str, str]:
     found = sorted(msame.outputs_in(work / _RAW).items())
     problems = {}
     index, each = job.bins.index, job.spec.output.bytes_each()
-    written = msame.written_bytes(index.batch, job.model.gears, each)
+    written = msame.written_bytes(job.settings.runner, index.batch, job.model.gears, each)
     for stem, path in found if complete else found[:-1]:
         values = path.read_bytes()
         if len(values) != written:

@@ -121,11 +121,14 @@ def judge(ended: Ended, output: Path, log: Path) -> Path:
     models = [path for path in written(output) if path.stat().st_size]
     if ended.code == 0 and said and models:
         return models[0]
-    told, refused = _telling(found), [line for line in ended.lines if line.startswith("ERROR: ")]
+    told = _telling(found)
     if told:
         raise ToolError(f"atc failed with {told.code}: {told.text}", log=str(log), fix=advice(told.code))
     if ended.code:
-        reason = " although it reports success" if said else f": {refused[0]}" if refused else ""
+        told_plainly = [line for line in ended.lines if line.startswith("ERROR: ")]
+        if ended.code in _NOT_STARTED:
+            told_plainly += ended.lines[-1:]
+        reason = " although it reports success" if said else "".join(f": {line}" for line in told_plainly[:1])
         raise ToolError(f"atc {ended.how()}{reason}", log=str(log), fix=_LOOK)
     if not said:
         raise ToolError("atc ended without its words of success", log=str(log), fix=_LOOK)
@@ -147,6 +150,9 @@ def written(output: Path) -> List[Path]:
     plain = output.with_name(output.name + ".om")
     return [path for path in (plain, *output.parent.glob(output.name + "_linux_*.om")) if path.is_file()]
 
+
+_NOT_STARTED = (126, 127)
+"""Exit codes of the shell and of the loader: a program or a shared library is missing, the last line says which."""
 
 _LOOK = "read the log; more is in $HOME/ascend/log, or on the screen with ASCEND_SLOG_PRINT_TO_STDOUT=1"
 

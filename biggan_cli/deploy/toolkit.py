@@ -43,14 +43,16 @@ class Tool(NamedTuple):
         return f". {quoted([str(self.setup)])} && {command}" if self.setup else command
 
 
-def chosen(toolchain: Optional[str]) -> str:
-    """``--toolchain``, else ``BIGGAN_TOOLCHAIN``, else auto.
+def chosen(toolchain: Optional[str], toolkit: Optional[Path] = None) -> str:
+    """``--toolchain``, else what ``--toolkit`` means, else ``BIGGAN_TOOLCHAIN``, else auto.
 
     Raises:
         UsageError: it is none of the three.
     """
     origin = "--toolchain " if toolchain else "BIGGAN_TOOLCHAIN="
-    choice = toolchain or os.environ.get("BIGGAN_TOOLCHAIN") or "auto"
+    choice = toolchain or (toolkit and "cann") or os.environ.get("BIGGAN_TOOLCHAIN") or "auto"
+    if choice == "emulator" and toolkit:
+        raise UsageError(f"--toolchain emulator takes no --toolkit {toolkit}", fix="leave one out")
     if choice not in TOOLCHAINS:
         raise UsageError(f"{origin}{choice} is not one of {', '.join(TOOLCHAINS)}", fix=f"{origin}auto")
     return choice
@@ -62,7 +64,7 @@ def find_atc(toolchain: Optional[str], toolkit: Optional[Path]) -> Tool:
     Raises:
         NotReady: there is none; the emulator is never taken unasked.
     """
-    if chosen(toolchain) == "emulator":
+    if chosen(toolchain, toolkit) == "emulator":
         return _emulated([str(_EMULATOR / "atc")])
     for root in _roots(toolkit):
         for place in _ATC:
@@ -85,7 +87,7 @@ def find_runner(toolchain: Optional[str], runner: str, program: Optional[Path], 
     Raises:
         NotReady: there is none.
     """
-    if chosen(toolchain) == "emulator":
+    if chosen(toolchain, toolkit) == "emulator":
         module = [sys.executable, "-m", "biggan_cli.emulator.ais_bench"]
         return _emulated(module if runner == "ais_bench" else [str(_EMULATOR / "msame")])
     root = next((root for root in [*_roots(toolkit), *_under(_RUNTIMES)] if root.is_dir()), None)

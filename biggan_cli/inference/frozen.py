@@ -11,8 +11,8 @@ from biggan_cli.config import ModelConfig
 from biggan_cli.deploy.operators import Node
 from biggan_cli.deploy.spec import GraphSpec
 from biggan_cli.errors import StepFailed
-from biggan_cli.inference.sampler import Moments, filled
-from biggan_cli.inference.weights import with_moments_folded
+from biggan_cli.inference.sampler import filled
+from biggan_cli.inference.weights import Moments, with_moments_folded
 from biggan_cli.model.generator import class_embedding, generator
 from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import tf
@@ -60,13 +60,13 @@ def frozen_generator(
         moments: batch norm name → (mean, variance).
         batch: fixes N; None leaves it free.
     """
-    weights = with_moments_folded(folded, moments, model)
+    weights = {**folded, **with_moments_folded(folded, moments)}
     with tf.Graph().as_default() as graph:
         z = tf.placeholder(tf.float32, [batch, model.z_dim], name="z")
         y = tf.placeholder(tf.int32, [batch, 1], name="y")
         constants = {name: tf.constant(value, name=name) for name, value in weights.items()}
         embedding = class_embedding(constants, tf.reshape(y, [-1]), model)
-        tf.identity(generator(constants, z, embedding, model, None, fused), name=OUTPUT)
+        tf.identity(generator(constants, z, embedding, model, lambda x, name: None, fused), name=OUTPUT)
         with open_session(graph, "cpu") as session:
             return _with_constants_folded(graph, session)
 

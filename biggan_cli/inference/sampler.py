@@ -6,6 +6,7 @@ import numpy as np
 
 from biggan_cli.config import ModelConfig
 from biggan_cli.errors import StepFailed
+from biggan_cli.inference.weights import Moments, with_moments_folded
 from biggan_cli.model.architecture import batch_norms, generator_weights
 from biggan_cli.model.generator import class_embedding, generator
 from biggan_cli.model.latents import draw_z
@@ -19,8 +20,6 @@ STANDING_VERSION = 2
 """Another number where the way of measuring changes: statistics that were kept before are then made anew."""
 _STANDING_BATCH = 32
 _STANDING_SEED = 1202
-
-Moments = Dict[str, Tuple[np.ndarray, np.ndarray]]
 
 
 def standing_images(num_classes: int) -> int:
@@ -45,26 +44,21 @@ class _Drawing(NamedTuple):
 class Sampler:
     """The generator in inference mode, in its own graph and session. A context manager.
 
-    Weights come folded (see :func:`folded_generator`); batch norms use fixed moments, set by
-    :meth:`set_moments`. The batch is always filled to the same size, so that what a latent gives does not
+    Weights come folded (see :func:`folded_generator`); batch norms use fixed moments, set by :meth:`set_moments`, which
+    are folded into the weights too. The batch is always filled to the same size, so that what a latent gives does not
     depend on its neighbours.
     """
 
-    def __init__(self, model: ModelConfig, device: str = "cpu", batch: int = DRAW_BATCH):
-        self.model, self._batch = model, batch
+    def __init__(self, model: ModelConfig, device: str = "cpu", batch: int = DRAW_BATCH, fused: bool = True):
+        self.model, self._batch, self._fused = model, batch, fused
         self._drawings: Dict[int, _Drawing] = {}
         self._graph = tf.Graph()
         with self._graph.as_default():
-            weights = {name: weight.shape for name, weight in generator_weights(model).items()}
-            moments = {
-                f"{name}/{moment}": (channels,)
-                for name, channels in batch_norms(model).items()
-                for moment in ("mean", "variance")
-            }
             self._variables = {
-                name: tf.get_variable(name, shape, tf.float32, tf.zeros_initializer(), use_resource=True)
-                for name, shape in dict(weights, **moments).items()
+                name: tf.get_variable(name, weight.shape, tf.float32, tf.zeros_initializer(), use_resource=True)
+                for name, weight in generator_weights(model).items()
             }
+        self._folded: Mapping[str, np.ndarray] = {}
         self._context = open_session(self._graph, device)
         self._session = self._context.__enter__()
 
@@ -83,27 +77,24 @@ class Sampler:
             with self._graph.as_default():
                 values = {name: variable.read_value() for name, variable in self._variables.items()}
 
-                def fixed_moments(x, name):
+                def folded_moments(x, name):
                     inputs[name], moments[name] = x, tf.nn.moments(x, axes=[0, 1, 2])
-                    return values[name + "/mean"], values[name + "/variance"]
 
                 z = tf.placeholder(tf.float32, [batch, self.model.z_dim])
                 y = tf.placeholder(tf.int32, [batch])
                 embedding = class_embedding(values, y, self.model)
-                images = generator(values, z, embedding, self.model, fixed_moments)
+                images = generator(values, z, embedding, self.model, folded_moments, self._fused)
             self._drawings[batch] = _Drawing(z, y, embedding, images, inputs, moments)
         return self._drawings[batch]
 
     def load(self, folded_weights: Mapping[str, np.ndarray]) -> None:
-        """Use these weights from now on."""
+        """Use these weights from now on, with the moments that are set next."""
+        self._folded = folded_weights
         assign_values(self._session, self._variables, folded_weights)
 
     def set_moments(self, moments: Moments) -> None:
         """Use these (mean, variance) in the batch norms from now on."""
-        values = {}
-        for name, (mean, variance) in moments.items():
-            values.update({name + "/mean": mean, name + "/variance": variance})
-        assign_values(self._session, self._variables, values)
+        assign_values(self._session, self._variables, with_moments_folded(self._folded, moments))
 
     def standing_moments(
         self,
@@ -130,7 +121,7 @@ class Sampler:
         drawing, parts = self._drawing(_STANDING_BATCH), count // _STANDING_BATCH
         z = draw_z(np.random.RandomState(_STANDING_SEED), (parts, _STANDING_BATCH, self.model.z_dim), truncation)
         y = (np.arange(count) % self.model.num_classes).reshape(parts, _STANDING_BATCH)
-        standing: Moments = {}
+        standing: Dict[str, Tuple[np.ndarray, np.ndarray]] = {}
         norms = batch_norms(self.model)
         latents = [{drawing.z: z[part], drawing.y: y[part]} for part in range(parts)]
         entered: List[Dict] = [{} for _ in range(parts)]

@@ -1,12 +1,14 @@
-"""Weights as they are used: spectral norm, and for a frozen graph the statistics too, folded into them. NumPy."""
+"""Weights as they are used: spectral norm and the statistics of the batch norms folded into them. NumPy."""
 
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Tuple
 
 import numpy as np
 
 from biggan_cli.config import ModelConfig
-from biggan_cli.model.architecture import batch_norms, generator_weights, sn_u_name
+from biggan_cli.model.architecture import generator_weights, sn_u_name
 from biggan_cli.model.layers import BATCH_NORM_EPSILON
+
+Moments = Mapping[str, Tuple[np.ndarray, np.ndarray]]
 
 
 def folded_generator(values: Mapping[str, np.ndarray], model: ModelConfig) -> Dict[str, np.ndarray]:
@@ -30,28 +32,21 @@ def folded_generator(values: Mapping[str, np.ndarray], model: ModelConfig) -> Di
     return folded
 
 
-def with_moments_folded(
-    folded: Mapping[str, np.ndarray], moments: Mapping, model: ModelConfig
-) -> Dict[str, np.ndarray]:
-    """The weights with which every batch norm is ``x * gain + bias`` (``generator`` with ``moments=None``).
+def with_moments_folded(folded: Mapping[str, np.ndarray], moments: Moments) -> Dict[str, np.ndarray]:
+    """The weights of the given batch norms with which each is ``x * gain + bias``, the 1 of the gain included.
 
     Args:
         folded: what :func:`folded_generator` gives.
         moments: batch norm name → (mean [C], variance [C]).
     """
-    weights = {name: np.asarray(value, np.float64) for name, value in folded.items()}
-    for name in batch_norms(model):
-        mean, variance = (np.asarray(moment, np.float64) for moment in moments[name])
-        scale = 1.0 / np.sqrt(variance + BATCH_NORM_EPSILON)
-        if name + "/gamma" in weights:
-            weights[name + "/gamma"] = weights[name + "/gamma"] * scale
-            weights[name + "/beta"] = weights[name + "/beta"] - mean * weights[name + "/gamma"]
-            continue
-        weights[name + "/gain/w"] = weights[name + "/gain/w"] * scale
-        weights[name + "/gain/b"] = (1.0 + weights[name + "/gain/b"]) * scale
-        for part in ("w", "b"):
-            weights[f"{name}/bias/{part}"] = weights[f"{name}/bias/{part}"] - mean * weights[f"{name}/gain/{part}"]
-    return {name: value.astype(np.float32) for name, value in weights.items()}
+    changed = {}
+    for name, (mean, variance) in moments.items():
+        mean, scale = np.float64(mean), 1.0 / np.sqrt(np.float64(variance) + BATCH_NORM_EPSILON)
+        pairs = [("/gain/w", "/bias/w", 0.0), ("/gain/b", "/bias/b", 1.0)]
+        for gain, bias, centre in pairs if name + "/gain/w" in folded else [("/gamma", "/beta", 0.0)]:
+            changed[name + gain] = (centre + np.float64(folded[name + gain])) * scale
+            changed[name + bias] = np.float64(folded[name + bias]) - mean * changed[name + gain]
+    return {name: value.astype(np.float32) for name, value in changed.items()}
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ from biggan_cli.model import layers
 from biggan_cli.model.architecture import GENERATORS, z_chunk_sizes
 from biggan_cli.runtime.tf import tf
 
-Moments = Callable[[object, str], Tuple]
+Moments = Callable[[object, str], Optional[Tuple]]
 
 
 def class_embedding(weights: Mapping, y, config: ModelConfig):
@@ -38,15 +38,15 @@ def class_embedding(weights: Mapping, y, config: ModelConfig):
     return tf.matmul(tf.one_hot(y, config.num_classes, dtype=tf.float32), weights["generator/embed/w"])
 
 
-def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Optional[Moments], fused: bool = True):
+def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Moments, fused: bool = True):
     """Images from latents.
 
     Args:
         weights: name → tensor for every name of ``generator_weights``, spectral norm already applied.
         z: float32 [N, z_dim].
         embedding: float32 [N, shared_dim], see :func:`class_embedding`.
-        moments: called with the input of each batch norm and its name, answers (mean [C], variance [C]). None:
-            they are folded into the weights, the 1 of the gain too.
+        moments: called with the input of each batch norm and its name, answers (mean [C], variance [C]), or None
+            where they are folded into the weights, the 1 of the gain too.
         fused: resample inside the convolutions.
 
     Returns:
@@ -55,15 +55,16 @@ def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Opti
     table = GENERATORS[config.resolution]
     chunks = tf.split(z, z_chunk_sizes(config), axis=1)
 
-    def norm(x, name, gain, bias):
-        if moments is None:
+    def norm(x, name, gain, bias, centre=0.0):
+        found = moments(x, name)
+        if found is None:
             return layers.affine(x, gain, bias)
-        return layers.batch_normalization(x, moments(x, name), gain, bias)
+        return layers.batch_normalization(x, found, centre + gain, bias)
 
     def cond_norm(x, name, cond):
         gain = layers.dense(cond, weights[name + "/gain/w"], weights[name + "/gain/b"])
         bias = layers.dense(cond, weights[name + "/bias/w"], weights[name + "/bias/b"])
-        return norm(x, name, gain if moments is None else 1.0 + gain, bias)
+        return norm(x, name, gain, bias, centre=1.0)
 
     x = layers.dense(
         tf.concat([chunks[0], embedding], axis=1), weights["generator/dense/w"], weights["generator/dense/b"]

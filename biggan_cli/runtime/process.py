@@ -42,6 +42,7 @@ def run_tool(
     log: Path,
     time_limit: float,
     on_line: Callable[[str], None] = lambda line: None,
+    name: Optional[str] = None,
 ) -> Ended:
     """Run a program to its end, with its output and errors, line by line, in ``log`` and told to ``on_line``.
 
@@ -50,13 +51,14 @@ def run_tool(
 
     Args:
         time_limit: seconds.
+        name: what errors call it; None: as its file is called.
 
     Raises:
         NotReady: it cannot be started.
         ToolError: it did not end in time.
         Interrupted: this process was told to stop.
     """
-    name, started = Path(argv[0]).name, time.monotonic()
+    name, started = name or Path(argv[0]).name, time.monotonic()
     with open(str(log), "w", encoding="utf-8", errors="backslashreplace") as handle, _signals_raise():
         handle.write(f"$ {quoted(argv)}\n")
         try:

@@ -162,7 +162,7 @@ def test_two_steps_at_once_get_two_names(tmp_path):
     run = made(tmp_path)
     with run.step("sample", None, {}, {}, {}) as one, run.step("sample", None, {}, {}, {}) as other:
         assert {one.name, other.name} == {"00000", "00001"}
-        with pytest.raises(UsageError), run.step("sample", "00001", {}, {}, {}):
+        with pytest.raises(StepFailed), run.step("sample", "00001", {}, {}, {}):
             pass
     assert len(list((run.path / "sample").iterdir())) == 2
 
@@ -295,10 +295,10 @@ def test_another_process_has_the_folder_until_it_dies(tmp_path):
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
         for options in ({}, dict(replace=True), dict(resume=True), dict(replace=True, resume=True)):
-            with pytest.raises(UsageError) as raised:
+            with pytest.raises(StepFailed) as raised:
                 run_step(run, "new", **options)
-            assert "--name one is taken" in raised.value.message
-            assert dict(raised.value.details)["hint"] == "another process is at it"
+            assert "another process is making" in raised.value.message
+            assert "wait" in dict(raised.value.details)["fix"]
         assert without_manifests(run.path / "msame") == {".unfinished-one/half.bin": "half"}
         holder.kill()
     assert run.finished("msame-run") == []

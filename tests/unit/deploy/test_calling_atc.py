@@ -316,6 +316,12 @@ def test_a_flag_that_this_atc_does_not_know(tmp_path):
     assert "$HOME/ascend/log" in details["fix"]
 
 
+def test_a_library_that_is_missing(tmp_path):
+    line = "atc.bin: error while loading shared libraries: libascend_hal.so: cannot open shared object file"
+    message, _ = failure(tmp_path, 127, [line])
+    assert message == f"atc ended with exit code 127: {line}"
+
+
 def test_the_warnings():
     lines = [SUCCESS, "W11001: Op [a] is slow", "E10001: not a warning", "W11001: Op [b] is slow"]
     found = atc.warnings(Ended(0, 1.0, lines))

@@ -94,7 +94,7 @@ def test_there_are_no_outputs_where_there_is_no_folder(tmp_path):
     ),
 )
 def test_the_bytes_that_are_written(batch, gears, wanted):
-    found = msame.written_bytes(batch, gears, 100)
+    found = msame.written_bytes("msame", batch, gears, 100)
     assert found == wanted and found >= batch * 100
 
 

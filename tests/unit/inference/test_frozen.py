@@ -243,7 +243,7 @@ def test_sigma_is_that_of_one_power_iteration_from_the_stored_u():
 def test_moments_are_folded_as_plain_arithmetic_has_it():
     values = weights_of(GOLDEN)
     folded, moments = folded_generator(values, GOLDEN), ema.moving_moments(values, GOLDEN)
-    found = with_moments_folded(folded, moments, GOLDEN)
+    found = {**folded, **with_moments_folded(folded, moments)}
     random = np.random.RandomState(8)
     changed = set()
 

@@ -1,0 +1,51 @@
+"""A run that went the whole way to the emulated device, once for all tests; each may have a copy."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import BIGGAN
+from tests.e2e.deployment import EMULATED, LATENTS
+
+
+@pytest.fixture(scope="session")
+def deployed(request, tmp_path_factory):
+    """A folder with ``runs/``, where the four commands ran in a shell, no path typed; tests must not change it."""
+    workers = "PYTEST_XDIST_WORKER" in os.environ  # then one of them makes it for all
+    folder = (tmp_path_factory.getbasetemp().parent if workers else tmp_path_factory.getbasetemp()) / "deployed"
+    with _held(folder.with_name("deployed.lock")):
+        if not folder.exists():
+            _deploy(request.getfixturevalue("tiny_run"), folder.with_name("deploying"))
+            folder.with_name("deploying").rename(folder)
+    return folder
+
+
+@contextlib.contextmanager
+def _held(path):
+    with open(str(path), "a") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        yield
+
+
+def _deploy(tiny_run, folder):
+    shutil.rmtree(str(folder), ignore_errors=True)
+    shutil.copytree(str(tiny_run), str(folder / "runs" / tiny_run.name))
+    script = f"biggan freeze && biggan to-bin --num {LATENTS} && biggan atc --soc Ascend310 && biggan msame-run"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BIGGAN_")}
+    environment.update(EMULATED, PATH=f"{Path(BIGGAN).parent}:{os.environ['PATH']}")
+    done = subprocess.run(["bash", "-c", script], cwd=str(folder), env=environment, capture_output=True, timeout=600)
+    assert done.returncode == 0, done.stderr.decode()
+    assert os.listdir(str(folder)) == ["runs"]
+
+
+@pytest.fixture
+def run(deployed, tmp_path):
+    """A copy of the deployed run, in ``tmp_path/runs``, that a test may change."""
+    shutil.copytree(str(deployed / "runs"), str(tmp_path / "runs"))
+    (path,) = (tmp_path / "runs").glob("0*")
+    return path
