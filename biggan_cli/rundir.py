@@ -198,6 +198,13 @@ def finished_in(path: Path) -> Finished:
     return Finished(name, path.parent, manifest)
 
 
+def is_unchanged(result: Finished) -> bool:
+    """Whether the files of a result in a folder of its own are those that its manifest lists."""
+    found = _outputs(result.folder)
+    found.pop("manifest.json", None)
+    return found == result.manifest["outputs"]
+
+
 class Step:
     """What a step is called and where it writes; ``path`` is the final folder once the step is done.
 

@@ -1,17 +1,20 @@
 """Convert the frozen graph to an offline model, with atc or the emulator that stands for it."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
 from pathlib import Path
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from biggan_cli import config as configs
+from biggan_cli.core.deployed import Plan
 from biggan_cli.core.reporting import Report
 from biggan_cli.deploy import atc as tool_atc
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.deploy.toolkit import Tool, find_atc
+from biggan_cli.emulator.offline_model import is_emulated
 from biggan_cli.errors import ToolError, UsageError
 from biggan_cli.rundir import RunDir, sha256
 from biggan_cli.runtime.process import quoted, run_tool
@@ -22,31 +25,28 @@ _ON_AI_CPU = "W11001"
 
 
 class AtcResult(NamedTuple):
-    """What ``atc`` left."""
+    """What ``atc`` left; ``batch`` None: one of ``dynamic_batch``."""
 
     om: str
     soc: str
-    batch: str
+    batch: Optional[int]
+    dynamic_batch: Tuple[int, ...]
     precision: str
     toolkit: str
     seconds: float
 
 
-class Plan(NamedTuple):
-    """What ``atc --dry-run`` shows: the command for a shell."""
-
-    command: str
-
-
 def plan(run: RunDir, settings: AtcConfig, report: Report) -> Plan:
-    """The command, checked like the real one; nothing is written."""
+    """The command, checked like the real one; nothing is written. Its model goes to the current folder."""
     spec, settings, tool = _prepare(run, settings)
-    output = run.path.absolute() / "atc" / _name(spec, settings)
+    output = Path.cwd() / _name(spec, settings)
     return Plan(tool.pasted(tool_atc.build_argv(spec, settings, run.frozen_graph.absolute(), output)))
 
 
 def atc(run: RunDir, settings: AtcConfig, report: Report) -> AtcResult:
-    """Write ``atc/<name>.om`` with its log, in the place of an earlier one with the same settings.
+    """Write ``atc/<name>.om`` with its log, in the place of an earlier one of the same name.
+
+    The name says what the model depends on, unless one was asked for.
 
     Raises:
         UsageError: nothing is frozen, or a value that atc would refuse.
@@ -55,14 +55,15 @@ def atc(run: RunDir, settings: AtcConfig, report: Report) -> AtcResult:
     """
     spec, settings, tool = _prepare(run, settings)
     name = _name(spec, settings)
-    batch, precision = _batch_text(spec, settings), tool_atc.precision_of(settings)
+    batch = None if settings.dynamic_batch else tool_atc.batch_of(spec, settings)
+    precision = tool_atc.precision_of(settings)
+    sizes = batch or " or ".join(str(size) for size in settings.dynamic_batch)
     rows = [
-        ("model", f"{settings.soc}, batch {batch}, {precision}"),
+        ("model", f"{settings.soc}, batch {sizes}, {precision}"),
         ("with", f"{tool.argv[0]} ({tool.version})"),
     ]
     report("table", title=f"converting {run.frozen_graph}", rows=rows)
-    described = dict(configs.asdict(settings), name=name, precision=precision)
-    described["batch"] = None if settings.dynamic_batch else tool_atc.batch_of(spec, settings)
+    described = dict(configs.asdict(settings), name=name, precision=precision, batch=batch)
     inputs = {"freeze/" + spec.graph: spec.sha256}
     inputs.update({value: sha256(Path(value)) for key, value in settings.options if key in tool_atc.FILES})
     failed = run.path / "atc" / f"{name}.failed.log"
@@ -75,18 +76,20 @@ def atc(run: RunDir, settings: AtcConfig, report: Report) -> AtcResult:
             shutil.copyfile(str(log), str(failed))
             error.replace_detail("log", str(failed))
             raise
-        size = (work / f"{name}.om").stat().st_size
-        step.details.update(toolkit=tool.version, emulated=tool.emulated, atc_seconds=round(seconds, 3), bytes=size)
+        emulated = is_emulated(work / f"{name}.om")
+        step.details.update(toolkit=tool.version, emulated=emulated, atc_seconds=round(seconds, 3))
+    if emulated and not tool.emulated:
+        report("warning", text=f"{tool.argv[0]} is biggan's emulator: its model runs on no device")
     with contextlib.suppress(FileNotFoundError):
         failed.unlink()
     om = run.path / "atc" / f"{name}.om"
-    return AtcResult(str(om), settings.soc, batch, precision, tool.version, seconds)
+    return AtcResult(str(om), settings.soc, batch, settings.dynamic_batch, precision, tool.version, seconds)
 
 
 def _prepare(run: RunDir, settings: AtcConfig) -> Tuple[GraphSpec, AtcConfig, Tool]:
     """The specification, the settings with absolute paths, and the program, all checked."""
     spec = read_spec(run)
-    options, paths = [], [run.path.absolute()]
+    options, paths = [], [run.path.absolute(), run.path.resolve()]
     for key, value in settings.options:
         if key in tool_atc.FILES or key == "debug_dir":
             path = Path(value).expanduser().absolute()
@@ -125,18 +128,17 @@ def _convert(
     return ended.seconds
 
 
-def _batch_text(spec: GraphSpec, settings: AtcConfig) -> str:
-    if settings.dynamic_batch:
-        return " or ".join(str(size) for size in settings.dynamic_batch)
-    return str(tool_atc.batch_of(spec, settings))
-
-
 def _name(spec: GraphSpec, settings: AtcConfig) -> str:
     """The asked name, or one that says what the model is; only characters that atc takes."""
     if settings.name:
         return settings.name
     sizes: List[int] = list(settings.dynamic_batch) or [tool_atc.batch_of(spec, settings)]
     parts = [settings.soc, "b" + "-".join(str(size) for size in sizes), tool_atc.precision_of(settings)]
-    keys = dict(settings.options)
-    parts.extend(Path(keys[key]).stem for key in tool_atc.FILES if key in keys)
+    for key, value in settings.options:
+        if key in tool_atc.FILES:
+            parts.append(f"{Path(value).stem}-{sha256(Path(value))[:6]}")
+        elif key == "op_select_implmode":
+            parts.append(value)
+    if settings.extra:
+        parts.append(hashlib.sha256("\n".join(settings.extra).encode()).hexdigest()[:6])
     return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts)).lower()

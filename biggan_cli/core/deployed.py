@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional, Tuple
 from biggan_cli.deploy.bins import BinIndex, read_index
 from biggan_cli.deploy.spec import GraphSpec
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import Finished, RunDir, finished_in, sha256
+from biggan_cli.rundir import Finished, RunDir, finished_in, is_unchanged, sha256
 
 
 class OfflineModel(NamedTuple):
@@ -20,6 +20,12 @@ class OfflineModel(NamedTuple):
     precision: str
     soc: str
     emulated: bool
+
+
+class Plan(NamedTuple):
+    """What a dry run shows: the command for a shell."""
+
+    command: str
 
 
 class Bins(NamedTuple):
@@ -96,6 +102,8 @@ def open_bins(run: RunDir, spec: GraphSpec, which: Optional[str]) -> Bins:
             hint="it was made for another model",
             fix=again,
         )
+    if not is_unchanged(found):
+        raise StepFailed(f"{found.folder} is not what to-bin left: a file was changed", fix=again)
     return Bins(found.name, found.folder, index, sha256(found.folder / "manifest.json"))
 
 

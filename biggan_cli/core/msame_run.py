@@ -1,6 +1,5 @@
 """Run an offline model over raw input files, with msame or ais_bench, and take nothing on trust."""
 
-import contextlib
 import os
 import shutil
 import signal
@@ -10,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import numpy as np
 
 from biggan_cli import config as configs
-from biggan_cli.core.deployed import Bins, OfflineModel, open_bins, open_model
+from biggan_cli.core.deployed import Bins, OfflineModel, Plan, open_bins, open_model
 from biggan_cli.core.reporting import Report
 from biggan_cli.deploy import msame
 from biggan_cli.deploy.bins import output_name, write_index
@@ -38,12 +37,6 @@ class MsameRunResult(NamedTuple):
     images_per_second: Optional[float]
 
 
-class Plan(NamedTuple):
-    """What ``msame-run --dry-run`` shows: the command for a shell."""
-
-    command: str
-
-
 class _Job(NamedTuple):
     """What is to be run with what, all checked."""
 
@@ -68,9 +61,9 @@ class _Job(NamedTuple):
 
 
 def plan(run: RunDir, settings: MsameRunConfig, report: Report) -> Plan:
-    """The command, checked like the real one; nothing is written."""
+    """The command, checked like the real one; nothing is written. Its outputs go to the current folder."""
     job = _prepare(run, settings)
-    return Plan(job.tool.pasted(job.argv(job.bins.folder.absolute(), run.path.absolute() / "msame")))
+    return Plan(job.tool.pasted(job.argv(job.bins.folder.absolute(), Path.cwd())))
 
 
 def msame_run(run: RunDir, settings: MsameRunConfig, report: Report) -> MsameRunResult:
@@ -98,16 +91,16 @@ def msame_run(run: RunDir, settings: MsameRunConfig, report: Report) -> MsameRun
         report("table", title=f"running {job.model.path}", rows=rows)
         if len(todo) < len(index.stems()):
             report("line", text=f"carrying on: {len(index.stems()) - len(todo)} files are done")
+        times: Dict[str, float] = {}
         try:
-            ended = _run(work, todo, job, report)
+            if todo:  # else an earlier call was cut off just before its end
+                times = _run(work, todo, job, report)
         except ToolError as error:
             error.replace_detail("log", str(step.path / _LOG))
             raise
         except KeyboardInterrupt:
             raise Interrupted("interrupted; the outputs that are whole are kept", signal.SIGINT, fix=_AGAIN) from None
         write_index(work, index, job.spec.class_names)
-        (work / _SOURCE).unlink()
-        times = msame.times_of(ended, index.batch)
         step.details.update(
             toolkit=job.tool.version,
             emulated=job.model.emulated,
@@ -143,8 +136,9 @@ def _prepare(run: RunDir, settings: MsameRunConfig) -> _Job:
             f"{bins.folder} has {bins.index.batch} latents in a file, the model takes {sizes}",
             fix=f"biggan to-bin {run} --num {bins.index.num} --batch {(model.gears or (model.batch,))[0]}",
         )
-    msame.check_path(run.path.absolute())
-    return _Job(spec, model, bins, tool, settings)
+    job = _Job(spec, model, bins, tool, settings)
+    msame.check_path(run.path.absolute() / "msame" / job.name)
+    return job
 
 
 def _forget_what_is_of_another(work: Path, job: _Job) -> None:
@@ -156,8 +150,8 @@ def _forget_what_is_of_another(work: Path, job: _Job) -> None:
         write_json(source, job.source())
 
 
-def _run(work: Path, todo: List[str], job: _Job, report: Report) -> Ended:
-    """Run the program over the files that are left, and take its outputs."""
+def _run(work: Path, todo: List[str], job: _Job, report: Report) -> Dict[str, float]:
+    """Run the program over the files that are left, and take its outputs; its times."""
     _link(todo, work / _TODO, job)
     raw, log, done = work / _RAW, work / _LOG, 0
     raw.mkdir()
@@ -170,17 +164,18 @@ def _run(work: Path, todo: List[str], job: _Job, report: Report) -> Ended:
             done += 1
             report("advance", what="running", done=done, total=len(todo))
 
-    ended = None
-    try:
-        ended = run_tool(argv, work, job.tool.env, log, job.settings.tool.time_limit, on_line, name=job.settings.runner)
+    ended, times = None, {}
+    try:  # in raw, where msame leaves an acl.json that a later call would read
+        ended = run_tool(argv, raw, job.tool.env, log, job.settings.tool.time_limit, on_line, name=job.settings.runner)
     finally:
         well = ended is not None and ended.code == 0 and any(msame.DONE[job.settings.runner] in x for x in ended.lines)
+        times = msame.times_of(ended, raw, job.bins.index.batch) if well else {}
         problems = _harvest(work, job, complete=well)
         shutil.rmtree(str(work / _TODO), ignore_errors=True)
     missing = _missing(work, job)
     if missing or not well:
         raise _failure(ended, problems, missing, job, log)
-    return ended
+    return times
 
 
 def _link(todo: List[str], folder: Path, job: _Job) -> None:
@@ -200,10 +195,12 @@ def _link(todo: List[str], folder: Path, job: _Job) -> None:
 def _harvest(work: Path, job: _Job, complete: bool) -> Dict[str, str]:
     """Take the outputs that are whole out of the raw folder; of a program that did not end well, not the last.
 
+    Of one that did, what profiling and dumping left is kept too.
+
     Returns:
         stem → what is wrong with its output.
     """
-    found = sorted(msame.outputs_in(work / _RAW).items())
+    found, besides = sorted(msame.outputs_in(work / _RAW).items()), msame.left_besides(work / _RAW)
     problems = {}
     index, each = job.bins.index, job.spec.output.bytes_each()
     written = msame.written_bytes(job.settings.runner, index.batch, job.model.gears, each)
@@ -219,8 +216,10 @@ def _harvest(work: Path, job: _Job, complete: bool) -> Dict[str, str]:
                 os.replace(str(path), str(target))
             else:
                 target.write_bytes(values[: index.batch * each])
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(str(work / _RAW))
+    for folder in besides if complete else ():
+        shutil.rmtree(str(work / folder.name), ignore_errors=True)
+        os.rename(str(folder), str(work / folder.name))
+    shutil.rmtree(str(work / _RAW), ignore_errors=True)
     return problems
 
 

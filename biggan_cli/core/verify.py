@@ -26,6 +26,8 @@ SHOWN = 10
 ENLARGED = 50
 _ROUNDING = 1e-4
 """What the frozen graph may be off: the checkpoint is drawn with fused resampling, the graph may be plain."""
+_CHEAP = 8
+"""Input files that hold so many times more latents than are compared are still used."""
 _WRONG_DB = 20.0
 """Below this two pictures are not the same picture made coarser, but different ones."""
 
@@ -96,11 +98,11 @@ def verify(run: RunDir, settings: VerifyConfig, report: Report) -> VerifyResult:
     measured = [difference("frozen graph", "checkpoint", frozen, checkpoint)]
     measured[0] = measured[0]._replace(ok=measured[0].max_abs <= _ROUNDING)
     for entry in ran:
-        found = read_outputs(entry.folder, read_index(entry.folder), spec)
-        compared = difference(_label(entry), "frozen graph", found[: len(z)], frozen)
+        found = read_outputs(entry.folder, read_index(entry.folder), spec, len(z))
+        compared = difference(_label(entry), "frozen graph", found, frozen)
         ok = compared.psnr_db is None or compared.psnr_db >= settings.min_psnr
         measured.append(compared._replace(ok=ok))
-        rows.append((_label(entry), found[: len(z)]))
+        rows.append((_label(entry), found))
     described = dict(configs.asdict(settings), latents=len(z))
     inputs = {"freeze/" + spec.graph: spec.sha256}
     with run.step("verify", settings.name, described, inputs, packages()) as step:
@@ -171,16 +173,17 @@ def _db(psnr: Optional[float]) -> str:
 def _make(run: RunDir, spec: GraphSpec, mode: str, settings: VerifyConfig, report: Report) -> None:
     """Convert with a precision mode and run, on the latest input files that fit."""
     made = atc(run, AtcConfig(tool=settings.tool, soc=settings.soc, options=(("precision_mode", mode),)), report)
-    batch = int(made.batch)
-    fitting = [
+    wanted = [
         entry.name
         for entry in run.finished("to-bin")
-        if entry.manifest["config"]["batch"] == batch
+        if entry.manifest["config"]["batch"] == made.batch
         and entry.manifest["inputs"].get("freeze/" + spec.graph) == spec.sha256
+        and read_index(entry.folder).num <= _CHEAP * settings.num
     ]
-    if not fitting:
-        fitting = [Path(to_bin(run, ToBinConfig(LatentsConfig(num=settings.num), batch=batch), report).folder).name]
-    msame_run(run, MsameRunConfig(tool=settings.tool, om=Path(made.om).stem, bins=fitting[-1]), report)
+    if not wanted:
+        asked = ToBinConfig(LatentsConfig(num=settings.num), batch=made.batch)
+        wanted = [Path(to_bin(run, asked, report).folder).name]
+    msame_run(run, MsameRunConfig(tool=settings.tool, om=Path(made.om).stem, bins=wanted[-1]), report)
 
 
 def _ran(run: RunDir, spec: GraphSpec) -> List[Finished]:
@@ -192,7 +195,7 @@ def _ran(run: RunDir, spec: GraphSpec) -> List[Finished]:
 
 def _label(entry: Finished) -> str:
     details = entry.manifest["details"]
-    return f"{'emulated ' if details['emulated'] else ''}{details['soc']} {details['precision']}"
+    return f"{'emulated ' if details['emulated'] else ''}{details['model']}"
 
 
 def _latents(
@@ -203,8 +206,8 @@ def _latents(
         bins = open_bins(run, spec, ran[-1].manifest["details"]["bins"])
         if bins.sha256 != ran[-1].manifest["details"]["bins_sha256"]:
             raise StepFailed(f"{bins.folder} is not what {ran[-1].folder} was made from", fix=f"biggan msame-run {run}")
-        arrays = read_bins(bins.folder, bins.index, spec)
-        return arrays["z"][: settings.num], arrays["y"][: settings.num].reshape(-1)
+        arrays = read_bins(bins.folder, bins.index, spec, settings.num)
+        return arrays["z"], arrays["y"].reshape(-1)
     latents = choose_latents(LatentsConfig(num=settings.num), spec.z_dim, spec.class_names, spec.truncation)
     return latents.z, latents.y
 

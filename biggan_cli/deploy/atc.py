@@ -23,6 +23,10 @@ _SET_HERE = {
     "framework": "",
     "model": "",
     "out_nodes": "",
+    "mode": "",
+    "om": "",
+    "json": "",
+    "external_weight": "",
     "output": "--name",
     "soc_version": "--soc",
     "input_shape": "--batch or --dynamic-batch",
@@ -33,7 +37,7 @@ _SET_HERE = {
     "modify_mixlist": "--modify-mixlist",
     "fusion_switch_file": "--fusion-switch-file",
 }
-"""What must not come a second time after --, and what says it instead."""
+"""What must not stand after --, and what says it instead: biggan sets it, or could not carry on with what it makes."""
 
 _PATH = re.compile("[A-Za-z0-9./_\u4e00-\u9fa5-]+")
 _INNER = "9999"
@@ -97,7 +101,7 @@ def check(spec: GraphSpec, settings: AtcConfig, soc_versions: Sequence[str], pat
     for name in map(_name_of, settings.extra):
         if name in _SET_HERE:
             instead = f"{_SET_HERE[name]} before it" if _SET_HERE[name] else "leave it out"
-            raise UsageError(f"--{name} after -- is what biggan sets itself", fix=instead)
+            raise UsageError(f"--{name} after -- is not for you to set: biggan does", fix=instead)
     names = [name for name, _ in settings.options]
     if set(PRECISION) <= set(names):
         raise UsageError("--precision-mode and --precision-mode-v2 exclude each other", fix="leave one out")

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from biggan_cli.deploy.spec import GraphSpec
+from biggan_cli.deploy.spec import GraphSpec, TensorSpec
 from biggan_cli.errors import StepFailed
 from biggan_cli.rundir import read_json, write_json
 
@@ -73,20 +73,23 @@ def read_index(folder: Path) -> BinIndex:
     return index
 
 
-def read_bins(folder: Path, index: BinIndex, spec: GraphSpec) -> Dict[str, np.ndarray]:
-    """Input name → its rows [num, …] from all files."""
-    found = {}
-    for tensor in spec.inputs:
-        raw = b"".join((folder / tensor.name / f"{stem}.bin").read_bytes() for stem in index.stems())
-        rows = np.frombuffer(raw, np.dtype(tensor.dtype).newbyteorder("<"))
-        found[tensor.name] = rows.reshape(-1, *tensor.shape[1:])[: index.num]
-    return found
+def read_bins(folder: Path, index: BinIndex, spec: GraphSpec, most: int) -> Dict[str, np.ndarray]:
+    """Input name → its first rows [n, …], ``most`` at most."""
+    return {
+        tensor.name: _read([folder / tensor.name / f"{stem}.bin" for stem in index.stems()], index, tensor, most)
+        for tensor in spec.inputs
+    }
 
 
-def read_outputs(folder: Path, index: BinIndex, spec: GraphSpec) -> np.ndarray:
-    """Pictures float32 [num, R, R, 3] of a finished ``msame-run``."""
-    raw = b"".join((folder / output_name(stem)).read_bytes() for stem in index.stems())
-    return np.frombuffer(raw, "<f4").reshape(-1, *spec.output.shape[1:])[: index.num]
+def read_outputs(folder: Path, index: BinIndex, spec: GraphSpec, most: int) -> np.ndarray:
+    """The first pictures float32 [n, R, R, 3] of a finished ``msame-run``, ``most`` at most."""
+    return _read([folder / output_name(stem) for stem in index.stems()], index, spec.output, most)
+
+
+def _read(files: List[Path], index: BinIndex, tensor: TensorSpec, most: int) -> np.ndarray:
+    count = min(most, index.num)
+    raw = b"".join(path.read_bytes() for path in files[: -(-count // index.batch)])
+    return np.frombuffer(raw, np.dtype(tensor.dtype).newbyteorder("<")).reshape(-1, *tensor.shape[1:])[:count]
 
 
 def output_name(stem: str) -> str:

@@ -4,6 +4,8 @@ Neither can be trusted on its exit code alone: ``msame`` ends with 0 on most err
 Source: Ascend/tools, ``msame`` and ``ais-bench_workload/tool/ais_bench``.
 """
 
+import contextlib
+import json
 import re
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
@@ -15,8 +17,8 @@ from biggan_cli.runtime.process import Ended
 from biggan_cli.settings import MsameRunConfig
 
 _AIS_FOLDER = "results"
+_AIS_SUMMARY = _AIS_FOLDER + "_summary.json"
 _TIME = re.compile(r"Inference time: *([0-9.eE+-]+) *ms")
-_AIS_TIMES = re.compile(r"NPU_compute_time \(ms\): min = ([0-9.eE+-]+), max = ([0-9.eE+-]+), mean = ([0-9.eE+-]+)")
 DONE = {"msame": "Inference average time", "ais_bench": "Performance Summary"}
 """What each prints at its end."""
 
@@ -70,20 +72,26 @@ def written_bytes(runner: str, batch: int, gears: Sequence[int], each: int) -> i
     return max(gears) * each // (max(gears) // batch)
 
 
-def times_of(ended: Ended, batch: int) -> Dict[str, float]:
-    """Milliseconds of an inference, the first one and the mean of the others, and pictures in a second."""
-    text = "\n".join(ended.lines)
-    summary = _AIS_TIMES.search(text)
-    times = [float(match) for match in _TIME.findall(text)]
-    if summary:
-        found = dict(max_ms=float(summary.group(2)), mean_ms=float(summary.group(3)))
-    elif times:
-        found = dict(first_ms=times[0], mean_ms=float(np.mean(times[1:] or times)))
-    else:
+def times_of(ended: Ended, raw: Path, batch: int) -> Dict[str, float]:
+    """Milliseconds of the first inference and the mean of the others, and pictures in a second.
+
+    ``msame`` prints each time, ``ais_bench`` leaves them in a file beside its outputs.
+    """
+    times = [float(match) for match in _TIME.findall("\n".join(ended.lines))]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        times = [float(time) for time in json.loads((raw / _AIS_SUMMARY).read_text())["npu_compute_time_list"]]
+    if not times:
         return {}
+    found = dict(first_ms=times[0], mean_ms=float(np.mean(times[1:] or times)))
     if found["mean_ms"] > 0:
         found["images_per_second"] = 1000.0 * batch / found["mean_ms"]
     return found
+
+
+def left_besides(raw: Path) -> List[Path]:
+    """The folders that hold no outputs: what profiling and dumping left."""
+    outputs = {path.parent for path in outputs_in(raw).values()}
+    return sorted(path for path in raw.glob("*") if path.is_dir() and path not in outputs)
 
 
 def first_error(ended: Ended) -> Optional[str]:

@@ -6,19 +6,22 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from biggan_cli.deploy.soc import SOC_VERSIONS
 from biggan_cli.errors import NotReady, UsageError
-from biggan_cli.runtime.process import environment_after, quoted
+from biggan_cli.runtime.process import can_import, environment_after, quoted
 from biggan_cli.settings import TOOLCHAINS
 
 _EMULATOR = Path(__file__).parents[1] / "emulator" / "bin"
-_ATC = ("bin/atc", "latest/bin/atc", "atc/bin/atc", "latest/atc/bin/atc", "compiler/bin/atc", "atc")
-_USUAL = ("ascend-toolkit/latest", "cann", "ascend-toolkit", "latest")
+_BASES = ("/usr/local/Ascend", "~/Ascend")
+_HOMES = ("", "latest", "ascend-toolkit/latest", "cann")
+"""Where a toolkit is below the folder that is named, or that it was installed to."""
 _RUNTIMES = ("nnrt/latest", "nnae/latest")
+_ATC = ("bin/atc", "atc/bin/atc", "compiler/bin/atc", "atc")
 _MSAME = ("msame", "msame/out/msame", "tools/msame/out/msame", "msame/out/main", "tools/msame/msame")
 _INSTALL_RECORD = Path("/etc/Ascend/ascend_cann_install.info")
+_DEVICE = Path("/dev/davinci_manager")
 _PYTHON_OF_ATC = ("decorator", "attr", "psutil")
 
 
@@ -66,16 +69,16 @@ def find_atc(toolchain: Optional[str], toolkit: Optional[Path]) -> Tool:
     """
     if chosen(toolchain, toolkit) == "emulator":
         return _emulated([str(_EMULATOR / "atc")])
-    for root in _roots(toolkit):
+    for home in _homes(toolkit):
         for place in _ATC:
-            program = root / place
-            if program.is_file() and os.access(str(program), os.X_OK):
-                home = root / "latest" if place.startswith("latest/") else root
+            program = home / place
+            if program.resolve().parent != _EMULATOR.resolve() and _is_program(program):
                 env, setup = _environment(home, asked=toolkit is not None)
+                _add_stubs(env, home)
                 return Tool((str(program),), env, _version(home), False, setup, _soc_versions(home))
     raise NotReady(
         f"--toolkit {toolkit} has no atc" if toolkit else "there is no atc on this machine",
-        looked_for=", ".join(str(root / "bin/atc") for root in _roots(toolkit)) or "atc on PATH",
+        looked_for=", ".join(str(home / "bin/atc") for home in _homes(toolkit)),
         fix="install CANN's toolkit and source its set_env.sh, or name it with --toolkit DIR",
         hint="--toolchain emulator converts for a CPU stand-in: to try the chain, not for a device",
     )
@@ -88,20 +91,28 @@ def find_runner(toolchain: Optional[str], runner: str, program: Optional[Path], 
         NotReady: there is none.
     """
     if chosen(toolchain, toolkit) == "emulator":
+        if program:
+            raise UsageError(f"--runner-path {program} has no use with the emulator", fix="leave one of the two out")
         module = [sys.executable, "-m", "biggan_cli.emulator.ais_bench"]
         return _emulated(module if runner == "ais_bench" else [str(_EMULATOR / "msame")])
-    root = next((root for root in [*_roots(toolkit), *_under(_RUNTIMES)] if root.is_dir()), None)
-    env, setup = _environment(root, asked=toolkit is not None) if root else (_without_own_python(), None)
+    homes = [*_homes(toolkit), *(Path(base).expanduser() / place for base in _BASES for place in _RUNTIMES)]
+    home = next((home for home in homes if _setup_of(home)), None)
+    env, setup = _environment(home, asked=toolkit is not None, any_will_do=True) if home else (dict(os.environ), None)
     argv = _ais_bench(program, env) if runner == "ais_bench" else _msame(program)
-    return Tool(tuple(argv), env, _version(root) if root else "unknown", False, setup)
+    return Tool(tuple(argv), env, _version(home) if home else "CANN of unknown version", False, setup)
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(str(path), os.X_OK)
 
 
 def _msame(program: Optional[Path]) -> List[str]:
-    named = program or (Path(os.environ["BIGGAN_MSAME"]) if os.environ.get("BIGGAN_MSAME") else None)
+    variable = os.environ.get("BIGGAN_MSAME")
+    named = program or (Path(variable).expanduser() if variable else None)
     on_path = shutil.which("msame")
     places = [named] if named else [Path(on_path)] if on_path else [Path.home() / place for place in _MSAME]
     for place in places:
-        if place.is_file() and os.access(str(place), os.X_OK):
+        if _is_program(place):
             return [str(place.absolute())]
     raise NotReady(
         f"{'--runner-path' if program else 'BIGGAN_MSAME'} {named} is not a program"
@@ -114,60 +125,77 @@ def _msame(program: Optional[Path]) -> List[str]:
 
 
 def _ais_bench(program: Optional[Path], env: Dict[str, str]) -> List[str]:
-    found = shutil.which(str(program) if program else "python3", path=env.get("PATH"))
-    if not found:
-        raise NotReady(
-            f"--runner-path {program} is not a Python" if program else "there is no python3 on PATH for ais_bench",
-            fix="--runner-path with the Python that has ais_bench",
-        )
-    return [found, "-m", "ais_bench"]
+    """The named Python, or the first that has ais_bench: on PATH with biggan's own environment, then without."""
+    paths = (os.environ.get("PATH"), _without_own_python().get("PATH"))
+    places = [str(program)] if program else ["python3"]
+    found = [shutil.which(place, path=path) for place in places for path in paths]
+    pythons = list(dict.fromkeys(os.path.abspath(python) for python in found if python))
+    for python in pythons:
+        if can_import(python, "ais_bench", env):
+            return [python, "-m", "ais_bench"]
+    raise NotReady(
+        f"--runner-path {program} is no Python that has ais_bench" if program else "no Python here has ais_bench",
+        looked_for=", ".join(pythons) or "python3 on PATH",
+        fix="install it (github.com/Ascend/tools, ais-bench_workload), or --runner-path with the Python that has it",
+        hint="--toolchain emulator runs models of the emulated atc on the CPU",
+    )
 
 
 def _emulated(argv: List[str]) -> Tool:
     return Tool(tuple(argv), dict(os.environ, BIGGAN_PYTHON=sys.executable), "emulated CANN 8.1", emulated=True)
 
 
-def _roots(toolkit: Optional[Path]) -> Iterator[Path]:
-    """The folders that a toolkit may be in, the likeliest first; only ``toolkit`` where it is given."""
+def _homes(toolkit: Optional[Path]) -> List[Path]:
+    """The folders that a toolkit may be in, the likeliest first; only those in ``toolkit`` where it is given."""
+    roots: List[Path] = []
     if toolkit is not None:
-        yield toolkit.absolute()
-        return
-    for variable in ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME"):
-        if os.environ.get(variable):
-            yield Path(os.environ[variable])
-    on_path = shutil.which("atc")
-    if on_path:
-        place = Path(on_path).absolute()
-        yield next((parent for parent in place.parents if parent.name not in ("bin", "atc", "compiler")), place.parent)
-    if _INSTALL_RECORD.is_file():
-        recorded = re.search(r"^Install_Path=(.+)$", _INSTALL_RECORD.read_text(errors="replace"), re.MULTILINE)
-        if recorded:
-            yield Path(recorded.group(1).strip()) / "latest"
-    yield from _under(_USUAL)
+        roots.append(toolkit.absolute())
+    else:
+        names = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
+        roots.extend(Path(os.environ[name]) for name in names if os.environ.get(name))
+        on_path = shutil.which("atc")
+        for place in (Path(on_path).resolve(), Path(on_path).absolute()) if on_path else ():
+            roots.append(next(parent for parent in place.parents if parent.name not in ("bin", "atc", "compiler")))
+            roots.append(place.parent)
+        if _INSTALL_RECORD.is_file():
+            recorded = re.search(r"^Install_Path=(.+)$", _INSTALL_RECORD.read_text(errors="replace"), re.MULTILINE)
+            roots.extend([Path(recorded.group(1).strip())] if recorded else [])
+        roots.extend(Path(base).expanduser() for base in _BASES)
+    return list(dict.fromkeys(root / place for root in roots for place in _HOMES))
 
 
-def _under(places: Tuple[str, ...]) -> Iterator[Path]:
-    for base in (Path("/usr/local/Ascend"), Path.home() / "Ascend"):
-        for place in places:
-            yield base / place
+def _setup_of(home: Path) -> Optional[Path]:
+    """The script that sets the environment of a toolkit: in it, or in the folder that its versions are in."""
+    for base in (home, home.resolve()):
+        for folder in [base, *list(base.parents)[:2]]:
+            if base.is_dir() and (folder / "set_env.sh").is_file():
+                return folder / "set_env.sh"
+    return None
 
 
-def _environment(root: Path, asked: bool) -> Tuple[Dict[str, str], Optional[Path]]:
+def _environment(home: Path, asked: bool, any_will_do: bool = False) -> Tuple[Dict[str, str], Optional[Path]]:
     """The environment for a program of this toolkit, and the script that had to be sourced for it.
 
-    What the user has sourced is kept, unless another toolkit was asked for.
+    What the user has sourced is kept if it is of this toolkit (or of any, where ``any_will_do``), unless another one
+    was asked for.
     """
-    env, setup = _without_own_python(), None
-    if asked or "ASCEND_OPP_PATH" not in env:
-        setup = next((place / "set_env.sh" for place in (root, root.parent) if (place / "set_env.sh").is_file()), None)
-        if setup:
-            env = environment_after(setup, env)
-    # On a host without a device the driver's libraries are replaced by stubs; they come last, behind real ones.
-    stubs = [str(path) for path in (*root.glob("*-linux/devlib"), root / "runtime/lib64/stub") if path.is_dir()]
-    libraries = [part for part in (env.get("LD_LIBRARY_PATH"), *stubs) if part]
-    if libraries:
-        env["LD_LIBRARY_PATH"] = ":".join(libraries)
-    return env, setup
+    env = _without_own_python()
+    setup = _setup_of(home)
+    sourced = env.get("ASCEND_OPP_PATH")
+    if sourced and setup and not any_will_do:
+        asked = asked or setup.parent.resolve() not in Path(sourced).resolve().parents
+    if setup and (asked or not sourced):
+        return environment_after(setup, env), setup
+    return env, None
+
+
+def _add_stubs(env: Dict[str, str], home: Path) -> None:
+    """On a host without a device, atc needs stubs of the driver's libraries; beside a device they would hide these."""
+    if not _DEVICE.exists():
+        stubs = [str(path) for path in (*home.glob("*-linux/devlib"), home / "runtime/lib64/stub") if path.is_dir()]
+        libraries = [part for part in (env.get("LD_LIBRARY_PATH"), *stubs) if part]
+        if libraries:
+            env["LD_LIBRARY_PATH"] = ":".join(libraries)
 
 
 def _without_own_python() -> Dict[str, str]:

@@ -8,6 +8,7 @@ with 1. Outputs go to a new folder under ``--output``, named by the time without
 
 import datetime
 import getopt
+import json
 import os
 import sys
 from pathlib import Path
@@ -125,6 +126,9 @@ def _infer(model: offline_model.OfflineModel, options: Dict[str, str], asked: Fr
         _describe(model)
     _info("create model output success")
     folder = _folder(options.get("output", ""))
+    for what in ("profiler", "dump"):
+        if options.get(what) == "true":
+            _leave_besides(what, folder.parent)
     if "hang" in asked:
         failures.hang()
     inputs = [item.strip() for item in options.get("input", "").split(",")] if options.get("input") else []
@@ -185,6 +189,13 @@ def _make_folder(path: str) -> None:
         os.mkdir(path, 0o775)
     except OSError:
         return  # as the real one, which looks later whether the folder is there
+
+
+def _leave_besides(what: str, output: Path) -> None:
+    """What profiling and dumping leave: a configuration where it runs, and a folder beside the outputs."""
+    Path("acl.json").write_text(json.dumps({what: {"output": str(output / what)}}), encoding="utf-8")
+    (output / what).mkdir(exist_ok=True)
+    (output / what / "emulated.txt").write_text(f"the emulated msame has nothing to {what}\n", encoding="utf-8")
 
 
 def _names(folders: List[str]) -> List[str]:

@@ -113,6 +113,15 @@ def environment_after(script: Path, env: Mapping[str, str]) -> Dict[str, str]:
     return found
 
 
+def can_import(python: str, module: str, env: Mapping[str, str]) -> bool:
+    """Whether a Python has a module."""
+    try:
+        done = subprocess.run([python, "-c", f"import {module}"], env=dict(env), capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
 def _lines_of(process, deadline: float) -> Iterator[str]:
     """Its lines until its output ends, it has ended, or time is up."""
     arrived: queue.Queue[Optional[str]] = queue.Queue()

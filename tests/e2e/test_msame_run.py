@@ -48,7 +48,7 @@ def only_run(folder):
 def test_the_device_draws_what_sample_draws(deployed, run, tmp_path):
     """The four commands ran one after the other without a path; seed i is picture i on the device too."""
     done = only_run(deployed) / "msame" / DONE
-    assert set(os.listdir(str(done))) == {*OUTPUTS, "index.json", "manifest.json", "msame.log"}
+    assert set(os.listdir(str(done))) == {*OUTPUTS, "index.json", "manifest.json", "msame.log", "source.json"}
     device = pictures_in(done)
     sampled = emulated("sample", "--num", LATENTS, "--npz", "--json", cwd=tmp_path)
     with np.load(str(tmp_path / json.loads(sampled.stdout)["folder"] / "samples.npz")) as archive:
@@ -137,7 +137,8 @@ def dynamic(deployed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dynamic")
     shutil.copytree(str(deployed / "runs"), str(folder / "runs"))
     made = json.loads(emulated("atc", "--dynamic-batch", "1,3,4", "--json", cwd=folder).stdout)
-    assert made["batch"] == "1 or 3 or 4" and made["om"].endswith("ascend310_b1-3-4_force_fp16.om")
+    assert (made["batch"], made["dynamic_batch"]) == (None, [1, 3, 4])
+    assert made["om"].endswith("ascend310_b1-3-4_force_fp16.om")
     emulated("to-bin", "--num", LATENTS, "--batch", 4, "--name", "fours", cwd=folder)
     emulated("to-bin", "--num", LATENTS, "--batch", 3, "--name", "threes", cwd=folder)
     emulated("to-bin", "--num", LATENTS, "--batch", 2, "--name", "twos", cwd=folder)
@@ -191,8 +192,23 @@ def test_a_dry_run_can_be_pasted(deployed, run, tmp_path):
     assert "--loop 2" in printed and "--device 3" in printed and digests(run) == before
     done = subprocess.run(["bash", "-c", printed], cwd=str(tmp_path), capture_output=True)
     assert done.returncode == 0 and b"Execute sample success" in done.stdout
-    (folder,) = (path for path in (run / "msame").iterdir() if path.name != DONE)  # named by the time
+    (folder,) = (path for path in tmp_path.iterdir() if path.name.startswith("20"))  # named by the time
     assert outputs_of(folder) == outputs_of(only_run(deployed) / "msame" / DONE)
+
+
+@pytest.mark.parametrize("flag", ("--profiler", "--dump"))
+def test_what_profiling_and_dumping_leave_is_kept(run, tmp_path, flag):
+    emulated("msame-run", flag, cwd=tmp_path)
+    done = run / "msame" / DONE
+    assert (done / flag[2:] / "emulated.txt").is_file() and not (done / "acl.json").exists()
+    assert f"{flag[2:]}/" in json.loads((done / "manifest.json").read_text())["outputs"]
+
+
+def test_an_input_file_that_was_changed_is_noticed(run, tmp_path):
+    path = run / "bin" / BINS / "y" / "000001.bin"
+    path.write_bytes(bytes(4))
+    done = emulated("msame-run", cwd=tmp_path, check=1)
+    refused(done, "is not what to-bin left: a file was changed", "fix: biggan to-bin")
 
 
 def test_what_was_frozen_since_makes_the_model_an_old_one(run, tmp_path):

@@ -13,7 +13,7 @@ from tests.conftest import read_picture
 from tests.e2e.deployment import BINS, LATENTS, MODEL, digests, emulated
 from tests.e2e.test_bad_input import files, refused
 
-DEVICE = "emulated Ascend310 force_fp16"
+DEVICE = "emulated ascend310_b1_force_fp16"
 
 
 def verified(folder):
@@ -121,8 +121,8 @@ def test_a_checkpoint_whose_statistics_changed_since(run, tmp_path):
 def test_precision_modes_add_rows(run, tmp_path):
     emulated("verify", "--precision-modes", "allow_fp32_to_fp16,must_keep_origin_dtype", cwd=tmp_path)
     entries = verified(run / "verify" / "00000")
-    labels = ["frozen graph", DEVICE, "emulated Ascend310 allow_fp32_to_fp16"]
-    assert [entry["step"] for entry in entries] == [*labels, "emulated Ascend310 must_keep_origin_dtype"]
+    labels = ["frozen graph", DEVICE, "emulated ascend310_b1_allow_fp32_to_fp16"]
+    assert [entry["step"] for entry in entries] == [*labels, "emulated ascend310_b1_must_keep_origin_dtype"]
     frozen = frozen_pictures(run)
     for entry in entries[1:]:
         mode = entry["step"].split()[-1]
