@@ -90,8 +90,8 @@ def times_of(ended: Ended, raw: Path, batch: int) -> Dict[str, float]:
 
 def left_besides(raw: Path) -> List[Path]:
     """The folders that hold no outputs: what profiling and dumping left."""
-    outputs = {path.parent for path in outputs_in(raw).values()}
-    return sorted(path for path in raw.glob("*") if path.is_dir() and path not in outputs)
+    outputs = {path.parent for path in outputs_in(raw).values()} | {raw / _AIS_FOLDER}
+    return sorted(path for path in raw.glob("[!0-9]*") if path.is_dir() and path not in outputs)
 
 
 def first_error(ended: Ended) -> Optional[str]:

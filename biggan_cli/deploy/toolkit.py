@@ -110,6 +110,8 @@ def _msame(program: Optional[Path]) -> List[str]:
     variable = os.environ.get("BIGGAN_MSAME")
     named = program or (Path(variable).expanduser() if variable else None)
     on_path = shutil.which("msame")
+    if on_path and Path(on_path).resolve().parent == _EMULATOR.resolve():
+        on_path = None
     places = [named] if named else [Path(on_path)] if on_path else [Path.home() / place for place in _MSAME]
     for place in places:
         if _is_program(place):
@@ -127,7 +129,7 @@ def _msame(program: Optional[Path]) -> List[str]:
 def _ais_bench(program: Optional[Path], env: Dict[str, str]) -> List[str]:
     """The named Python, or the first that has ais_bench: on PATH with biggan's own environment, then without."""
     paths = (os.environ.get("PATH"), _without_own_python().get("PATH"))
-    places = [str(program)] if program else ["python3"]
+    places = [str(program.absolute()) if program.is_file() else str(program)] if program else ["python3"]
     found = [shutil.which(place, path=path) for place in places for path in paths]
     pythons = list(dict.fromkeys(os.path.abspath(python) for python in found if python))
     for python in pythons:
@@ -166,9 +168,11 @@ def _homes(toolkit: Optional[Path]) -> List[Path]:
 
 def _setup_of(home: Path) -> Optional[Path]:
     """The script that sets the environment of a toolkit: in it, or in the folder that its versions are in."""
+    bases = [Path(base).expanduser() for base in _BASES]
+    not_of_a_toolkit = {folder for base in bases for folder in base.parents}
     for base in (home, home.resolve()):
         for folder in [base, *list(base.parents)[:2]]:
-            if base.is_dir() and (folder / "set_env.sh").is_file():
+            if base.is_dir() and folder not in not_of_a_toolkit and (folder / "set_env.sh").is_file():
                 return folder / "set_env.sh"
     return None
 

@@ -114,12 +114,15 @@ def environment_after(script: Path, env: Mapping[str, str]) -> Dict[str, str]:
 
 
 def can_import(python: str, module: str, env: Mapping[str, str]) -> bool:
-    """Whether a Python has a module."""
+    """Whether a Python has a module, and not just the current folder one of its name."""
+    command = [python, "-c", f"import {module}; print('imported')"]
     try:
-        done = subprocess.run([python, "-c", f"import {module}"], env=dict(env), capture_output=True, timeout=60)
+        done = subprocess.run(
+            command, cwd="/", env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.returncode == 0
+    return done.returncode == 0 and done.stdout.rstrip().endswith(b"imported")
 
 
 def _lines_of(process, deadline: float) -> Iterator[str]:

@@ -97,11 +97,29 @@ def test_what_was_written_is_read_back(tmp_path, num, batch):
     names = write(tmp_path, arrays, batch)
     index = index_of(num, batch)
     assert [stem + ".bin" for stem in index.stems()] == names
-    found = bins.read_bins(tmp_path, index, SPEC)
-    assert set(found) == {"z", "y"}
+    for most in (num, 1000):
+        found = bins.read_bins(tmp_path, index, SPEC, most)
+        assert set(found) == {"z", "y"}
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)
+            assert found[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize(("most", "files"), ((1, 1), (2, 1), (3, 2), (4, 2), (5, 3)))
+def test_of_many_only_the_first_are_read_and_only_the_files_they_are_in(tmp_path, most, files):
+    arrays = latents(7)
+    for name in write(tmp_path, arrays, 2)[files:]:
+        for folder in ("z", "y"):
+            (tmp_path / folder / name).unlink()
+    found = bins.read_bins(tmp_path, index_of(7, 2), SPEC, most)
     for name, array in arrays.items():
-        np.testing.assert_array_equal(found[name], array)
-        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array[:most])
+
+
+def test_what_fills_the_last_file_is_never_read_back(tmp_path):
+    write(tmp_path, latents(3), 8)
+    for most in (2, 3, 4, 8, 9):
+        assert {len(rows) for rows in bins.read_bins(tmp_path, index_of(3, 8), SPEC, most).values()} == {min(most, 3)}
 
 
 def test_progress_is_told_now_and_then(tmp_path, monkeypatch):
@@ -171,6 +189,17 @@ def test_the_outputs_of_a_run_in_the_order_of_its_inputs(tmp_path):
     pictures = np.arange(4 * 12, dtype="<f4").reshape(4, 2, 2, 3)
     (tmp_path / bins.output_name("000001")).write_bytes(pictures[2:].tobytes())
     (tmp_path / bins.output_name("000000")).write_bytes(struct.pack("<24f", *range(24)))
-    found = bins.read_outputs(tmp_path, index_of(3, 2), SPEC)
-    np.testing.assert_array_equal(found, pictures[:3])
+    for most in (3, 4, 100):
+        np.testing.assert_array_equal(bins.read_outputs(tmp_path, index_of(3, 2), SPEC, most), pictures[:3])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000_output_0.bin", "000001_output_0.bin"]
+
+
+def test_of_many_outputs_only_the_first_are_read(tmp_path):
+    pictures = np.arange(2 * 12, dtype="<f4").reshape(2, 2, 2, 3)
+    (tmp_path / bins.output_name("000000")).write_bytes(pictures.tobytes())
+    for most in (1, 2):
+        found = bins.read_outputs(tmp_path, index_of(50, 2), SPEC, most)
+        np.testing.assert_array_equal(found, pictures[:most])
+        assert found.dtype == np.float32
+    with pytest.raises(FileNotFoundError):
+        bins.read_outputs(tmp_path, index_of(50, 2), SPEC, 3)

@@ -114,6 +114,7 @@ def refused(**arguments):
         dict(options=(("precision_mode", "force_fp32"),)),
         dict(options=(("precision_mode_v2", "origin"), ("keep_dtype", "/a b/keep"))),
         dict(extra=("--log=debug", "-op_select_implmode", "high_precision", "model", "input_shape")),
+        dict(extra=("--op_debug_level=1", "mode", "json", "om=x", "--model_x=1", "--optypelist_for_implmode=Gelu")),
     ),
 )
 def test_what_atc_can_do_is_not_refused(arguments):
@@ -191,6 +192,12 @@ def test_what_excludes_each_other():
         ("--framework=3", "framework", "leave it out"),
         ("--model", "model", "leave it out"),
         ("--out_nodes=output:0", "out_nodes", "leave it out"),
+        ("--mode=1", "mode", "leave it out"),
+        ("-mode", "mode", "leave it out"),
+        ("--om=x.om", "om", "leave it out"),
+        ("--json=x.json", "json", "leave it out"),
+        ("--external_weight=1", "external_weight", "leave it out"),
+        ("--external-weight=1", "external_weight", "leave it out"),
         ("--output=x", "output", "--name before it"),
         ("--soc_version=Ascend310", "soc_version", "--soc before it"),
         ("--soc-version=Ascend310", "soc_version", "--soc before it"),
@@ -206,7 +213,7 @@ def test_what_excludes_each_other():
 )
 def test_what_biggan_sets_must_not_come_again(argument, name, fix):
     found = refused(extra=("--log=info", argument))
-    assert found == (f"--{name} after -- is what biggan sets itself", fix)
+    assert found == (f"--{name} after -- is not for you to set: biggan does", fix)
 
 
 def judged(tmp_path, code, lines, files=()):

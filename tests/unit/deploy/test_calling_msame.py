@@ -1,5 +1,6 @@
 """What biggan gives to msame and ais_bench, and what it reads in what they leave and print."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_the_bytes_that_are_written(batch, gears, wanted):
     assert found == wanted and found >= batch * 100
 
 
-def test_the_times_of_msame():
+def test_the_times_of_msame(tmp_path):
     found = msame.times_of(
         ended(
             "[INFO] model execute success",
@@ -108,41 +109,109 @@ def test_the_times_of_msame():
             "Inference average time : 18.5 ms",
             "Inference average time without first time: 12.5 ms",
         ),
+        tmp_path,
         4,
     )
     assert found == dict(first_ms=30.5, mean_ms=12.5, images_per_second=pytest.approx(320.0))
 
 
-def test_a_single_time_is_the_first_and_the_mean():
-    found = msame.times_of(ended("Inference time: 8ms"), 2)
-    assert found == dict(first_ms=8.0, mean_ms=8.0, images_per_second=250.0)
+SUMMARY = [
+    "[INFO] -----------------Performance Summary------------------",
+    "[INFO] H2D_latency (ms): min = 0.05, max = 0.06, mean = 0.055, median = 0.05, percentile(99%) = 0.06",
+    "[INFO] NPU_compute_time (ms): min = 1.5, max = 9.25, mean = 4.0, median = 1.9, percentile(99%) = 9.1",
+    "[INFO] throughput 1000*batchsize.mean(16)/NPU_compute_time.mean(4.0): 4000.0",
+]
+"""What ais_bench prints, which has no time of the first inference."""
 
 
-def test_the_times_of_ais_bench():
-    found = msame.times_of(
-        ended(
-            "[INFO] -----------------Performance Summary------------------",
-            "[INFO] H2D_latency (ms): min = 0.05, max = 0.06, mean = 0.055, median = 0.05, percentile(99%) = 0.06",
-            "[INFO] NPU_compute_time (ms): min = 1.5, max = 9.25, mean = 2.0, median = 1.9, percentile(99%) = 9.1",
-            "[INFO] throughput 1000*batchsize.mean(16)/NPU_compute_time.mean(2.0): 8000.0",
-        ),
-        16,
-    )
-    assert found == dict(max_ms=9.25, mean_ms=2.0, images_per_second=8000.0)
+def of_ais_bench(raw, times, batch=16):
+    """The times where ais_bench left these."""
+    left = dict(NPU_compute_time=dict(mean=4.0), filesinfo={}, npu_compute_time_list=times)
+    (raw / "results_summary.json").write_text(json.dumps(left))
+    return msame.times_of(ended(*SUMMARY), raw, batch)
 
 
-def test_no_times():
-    assert msame.times_of(ended("[INFO] acl init success"), 4) == {}
-    assert msame.times_of(ended(), 4) == {}
+def of_msame(raw, times, batch=16):
+    """The times where msame printed these."""
+    return msame.times_of(ended(*(f"Inference time: {time}ms" for time in times)), raw, batch)
 
 
-def test_a_time_of_zero_gives_no_rate():
-    assert msame.times_of(ended("Inference time: 0ms", "Inference time: 0ms"), 4) == dict(first_ms=0.0, mean_ms=0.0)
+BOTH = pytest.mark.parametrize("times_of", (of_msame, of_ais_bench), ids=("msame", "ais_bench"))
 
 
-def test_the_times_are_plain_numbers():
-    for value in msame.times_of(ended("Inference time: 2ms", "Inference time: 3ms"), 4).values():
+@BOTH
+def test_the_times_are_those_of_the_first_and_of_the_others(tmp_path, times_of):
+    assert times_of(tmp_path, [9.25, 1.5, 2.5]) == dict(first_ms=9.25, mean_ms=2.0, images_per_second=8000.0)
+
+
+@BOTH
+def test_a_single_time_is_the_first_and_the_mean(tmp_path, times_of):
+    assert times_of(tmp_path, [8], 2) == dict(first_ms=8.0, mean_ms=8.0, images_per_second=250.0)
+
+
+@BOTH
+def test_no_times(tmp_path, times_of):
+    assert times_of(tmp_path, []) == {}
+    assert msame.times_of(ended("[INFO] acl init success"), tmp_path / "gone", 4) == {}
+
+
+@BOTH
+def test_a_time_of_zero_gives_no_rate(tmp_path, times_of):
+    assert times_of(tmp_path, [0, 0]) == dict(first_ms=0.0, mean_ms=0.0)
+
+
+@BOTH
+def test_the_times_are_plain_numbers(tmp_path, times_of):
+    found = times_of(tmp_path, [2, 3])
+    assert len(found) == 3
+    for value in found.values():
         assert type(value) is float and not isinstance(value, np.floating)
+
+
+@pytest.mark.parametrize(
+    "content",
+    (
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff",
+        b'{"npu_compute_time_list": null}',
+        b'{"npu_compute_time_list": ["x"]}',
+        b'{"npu_compute_time_list": [[1, 2]]}',
+    ),
+)
+def test_a_summary_that_is_damaged_gives_no_times(tmp_path, content):
+    (tmp_path / "results_summary.json").write_bytes(content)
+    assert msame.times_of(ended(*SUMMARY), tmp_path, 4) == {}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "others"),
+    (
+        (["20261122_10_3_59_123456/000000_output_0.bin"], ["profiler", "dump"]),
+        (["results/000000_0.bin", "results/000001_0.bin"], ["profiler", "dump"]),
+        (["000000_output_0.bin"], ["PROF_1"]),
+        (["results/000000_0.bin"], []),
+        ([], []),
+    ),
+)
+def test_what_profiling_and_dumping_left(tmp_path, outputs, others):
+    for name in [*outputs, *(f"{other}/deeper/data.bin" for other in others), "acl.json", "results_summary.json"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert msame.left_besides(tmp_path) == sorted(tmp_path / other for other in others)
+
+
+def test_nothing_is_left_where_there_is_no_folder(tmp_path):
+    """As before the first run."""
+    assert msame.left_besides(tmp_path / "gone") == []
+
+
+def test_an_empty_folder_is_left_besides_too(tmp_path):
+    (tmp_path / "dump").mkdir()
+    assert msame.left_besides(tmp_path) == [tmp_path / "dump"]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", SYSTEM_PATH)
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
     monkeypatch.setattr(toolkit, "_INSTALL_RECORD", tmp_path / "ascend_cann_install.info")
+    monkeypatch.setattr(toolkit, "_DEVICE", tmp_path / "davinci_manager")
     return home
 
 
@@ -52,6 +53,18 @@ def install(root, atc="bin/atc", set_env=True):
     return root
 
 
+def python_with_ais_bench(path):
+    """A Python that has ais_bench: this one, told of a folder that has such a module."""
+    written(path.parent / "modules/ais_bench.py", "")
+    program(path).write_text(f'#!/bin/sh\nPYTHONPATH="{path.parent}/modules" exec "{sys.executable}" "$@"\n')
+    return path
+
+
+def python_without(path):
+    program(path).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    return path
+
+
 def found_in(given=None):
     """The program that is found, without an emulator."""
     tool = find_atc(None, given)
@@ -62,10 +75,10 @@ def found_in(given=None):
 
 def test_where_a_toolkit_is_looked_for_in_this_order(tmp_path, machine, monkeypatch):
     places = [
-        machine / "Ascend" / "latest",
-        machine / "Ascend" / "ascend-toolkit",
         machine / "Ascend" / "cann",
         machine / "Ascend" / "ascend-toolkit" / "latest",
+        machine / "Ascend" / "latest",
+        machine / "Ascend",
     ]
     for place in places:
         install(place)
@@ -81,16 +94,41 @@ def test_where_a_toolkit_is_looked_for_in_this_order(tmp_path, machine, monkeypa
     assert found_in(install(tmp_path / "flag")) == tmp_path / "flag/bin/atc"
 
 
-@pytest.mark.parametrize(
-    "place", ("bin/atc", "latest/bin/atc", "atc/bin/atc", "latest/atc/bin/atc", "compiler/bin/atc")
-)
-def test_where_a_toolkit_has_its_atc(tmp_path, place):
-    root = install(tmp_path / "cann", place)
-    home = root / "latest" if place.startswith("latest/") else root
-    written(home / "x86_64-linux/data/platform_config/Ascend310.ini", "")
+@pytest.mark.parametrize("place", ("bin/atc", "atc/bin/atc", "compiler/bin/atc", "atc"))
+@pytest.mark.parametrize("home", ("", "latest", "ascend-toolkit/latest", "cann"))
+def test_where_a_toolkit_has_its_atc(tmp_path, home, place):
+    """Below the folder that was named, which may be the one that everything was installed to."""
+    root = tmp_path / "named"
+    install(root / home, place)
+    written(root / home / "x86_64-linux/data/platform_config/Ascend310.ini", "")
+    written(root / home / "version.cfg", "x=[1.84:8.1.RC1]\n")
     tool = find_atc("cann", root)
-    assert tool.argv == (str(root / place),) and tool.soc_versions == ("Ascend310",)
-    assert tool.env["SOURCED"] == str(root)
+    assert tool.argv == (str(root / home / place),)
+    assert (tool.soc_versions, tool.version) == (("Ascend310",), "CANN 8.1.RC1")
+    assert tool.setup == root / home / "set_env.sh" and tool.env["SOURCED"] == str(root / home)
+    of_runner = find_runner("cann", "msame", program(tmp_path / "msame"), root)
+    assert (of_runner.version, of_runner.setup) == ("CANN 8.1.RC1", tool.setup)
+
+
+@pytest.mark.parametrize("home", ("", "latest", "ascend-toolkit/latest", "cann"))
+@pytest.mark.parametrize("root", ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "PATH", "record", "base"))
+def test_the_same_places_count_below_every_root(tmp_path, machine, monkeypatch, root, home):
+    folder = machine / "Ascend" if root == "base" else tmp_path / "root"
+    install(folder / home)
+    if root == "record":
+        written(tmp_path / "ascend_cann_install.info", f"Install_Path={folder}\n")
+    elif root == "PATH":
+        monkeypatch.setenv("PATH", f"{folder / home}/bin:{SYSTEM_PATH}")
+    elif root != "base":
+        monkeypatch.setenv(root, str(folder))
+    tool = find_atc(None, None)
+    assert tool.argv == (str(folder / home / "bin/atc"),) and tool.setup == folder / home / "set_env.sh"
+
+
+def test_the_first_of_several_in_a_named_folder(tmp_path):
+    for home in ("cann", "ascend-toolkit/latest", "latest", ""):
+        install(tmp_path / "named" / home)
+        assert found_in(tmp_path / "named") == tmp_path / "named" / home / "bin/atc"
 
 
 @pytest.mark.parametrize("place", ("bin/atc", "atc/bin/atc", "compiler/bin/atc"))
@@ -101,10 +139,57 @@ def test_the_toolkit_of_an_atc_on_the_path(tmp_path, monkeypatch, place):
     assert tool.argv == (str(root / place),) and tool.setup == root / "set_env.sh"
 
 
-def test_an_atc_on_the_path_without_a_toolkit_around_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("place", ("bin/atc", "atc/bin/atc", "compiler/bin/atc"))
+def test_a_link_to_atc_on_the_path_leads_to_its_toolkit(tmp_path, monkeypatch, place):
+    root = install(tmp_path / "cann", place)
+    written(root / "version.cfg", "x=[1.84:8.1.RC1]\n")
+    (tmp_path / "local/bin").mkdir(parents=True)
+    (tmp_path / "local/bin/atc").symlink_to(root / place)
+    monkeypatch.setenv("PATH", f"{tmp_path}/local/bin:{SYSTEM_PATH}")
+    tool = find_atc(None, None)
+    assert tool.argv == (str(root / place),) and tool.setup == root / "set_env.sh"
+    assert tool.env["SOURCED"] == str(root) and tool.version == "CANN 8.1.RC1"
+
+
+def test_a_toolkit_whose_newest_version_is_a_link(tmp_path, monkeypatch):
+    """As CANN lays them out: the script stands beside the versions."""
+    install(tmp_path / "ascend-toolkit/8.1.RC1", set_env=False)
+    (tmp_path / "ascend-toolkit/latest").symlink_to("8.1.RC1")
+    script = written(tmp_path / "ascend-toolkit/set_env.sh", "export SOURCED=beside\n")
+    by_root = find_atc(None, tmp_path)
+    assert by_root.argv == (f"{tmp_path}/ascend-toolkit/latest/bin/atc",) and by_root.setup == script
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "ascend-toolkit/latest")
+    by_link = find_atc(None, tmp_path / "elsewhere")
+    assert by_link.argv == (f"{tmp_path}/elsewhere/bin/atc",) and by_link.setup == script
+    monkeypatch.setenv("PATH", f"{tmp_path}/ascend-toolkit/latest/bin:{SYSTEM_PATH}")
+    on_path = find_atc(None, None)
+    assert on_path.setup == script and on_path.env["SOURCED"] == "beside"
+
+
+@pytest.mark.parametrize("linked", (False, True))
+def test_the_emulator_on_the_path_is_no_real_atc(tmp_path, machine, monkeypatch, linked):
+    emulator = Path(find_atc("emulator", None).argv[0])
+    folder = emulator.parent
+    if linked:
+        folder = tmp_path / "links"
+        folder.mkdir()
+        (folder / "atc").symlink_to(emulator)
+    monkeypatch.setenv("PATH", f"{folder}:{SYSTEM_PATH}")
+    for choice in (None, "auto", "cann"):
+        with pytest.raises(NotReady) as raised:
+            find_atc(choice, None)
+        assert raised.value.message == "there is no atc on this machine"
+    with pytest.raises(NotReady):
+        find_atc(None, folder)
+    install(machine / "Ascend/cann")
+    assert found_in() == machine / "Ascend/cann/bin/atc"
+
+
+@pytest.mark.parametrize("folder", ("tools", "bin", "atc", "compiler"))
+def test_an_atc_on_the_path_without_a_toolkit_around_it(tmp_path, monkeypatch, folder):
     """Such as a script of the user's own that calls the real one."""
-    monkeypatch.setenv("PATH", f"{program(tmp_path / 'tools/atc').parent}:{SYSTEM_PATH}")
-    assert found_in() == tmp_path / "tools/atc"
+    monkeypatch.setenv("PATH", f"{program(tmp_path / folder / 'atc').parent}:{SYSTEM_PATH}")
+    assert found_in() == tmp_path / folder / "atc"
 
 
 def test_a_variable_that_leads_nowhere_is_passed_over(tmp_path, machine, monkeypatch):
@@ -136,7 +221,8 @@ def test_the_named_toolkit_is_the_only_one_that_counts(tmp_path, machine):
     with pytest.raises(NotReady) as raised:
         find_atc(None, tmp_path / "empty")
     assert raised.value.message == f"--toolkit {tmp_path / 'empty'} has no atc"
-    assert dict(raised.value.details)["looked for"] == str(tmp_path / "empty/bin/atc")
+    places = ("bin/atc", "latest/bin/atc", "ascend-toolkit/latest/bin/atc", "cann/bin/atc")
+    assert dict(raised.value.details)["looked for"] == ", ".join(str(tmp_path / "empty" / place) for place in places)
 
 
 def test_a_relative_toolkit_becomes_absolute(tmp_path, monkeypatch):
@@ -156,11 +242,44 @@ def test_the_environment_is_set_up_where_it_was_not(tmp_path, monkeypatch):
 
 def test_what_the_user_has_set_up_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("ASCEND_HOME_PATH", str(install(tmp_path / "cann")))
-    monkeypatch.setenv("ASCEND_OPP_PATH", "/mine")
-    tool = find_atc(None, None)
-    assert tool.setup is None and tool.env["ASCEND_OPP_PATH"] == "/mine" and "SOURCED" not in tool.env
+    for mine in ("opp", "8.1.RC1/opp"):
+        monkeypatch.setenv("ASCEND_OPP_PATH", f"{tmp_path}/cann/{mine}")
+        tool = find_atc(None, None)
+        assert tool.setup is None and "SOURCED" not in tool.env
+        assert tool.env["ASCEND_OPP_PATH"] == f"{tmp_path}/cann/{mine}"
     other = find_atc(None, install(tmp_path / "other"))
     assert other.setup == tmp_path / "other/set_env.sh" and other.env["ASCEND_OPP_PATH"] == f"{tmp_path}/other/opp"
+
+
+def test_what_the_user_has_set_up_through_a_link_is_kept(tmp_path, monkeypatch):
+    install(tmp_path / "cann-8.1")
+    (tmp_path / "cann").symlink_to("cann-8.1")
+    for home, sourced in (("cann", "cann-8.1"), ("cann-8.1", "cann")):
+        monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path / home))
+        monkeypatch.setenv("ASCEND_OPP_PATH", f"{tmp_path / sourced}/opp")
+        assert find_atc(None, None).setup is None
+
+
+@pytest.mark.parametrize("other", ("nnrt/latest/opp", "cann-other/opp"))
+def test_atc_is_not_run_with_what_is_set_up_of_another_package(tmp_path, machine, monkeypatch, other):
+    """As the runtime, which has no operators to build with; a runner can do with it."""
+    root = install(machine / "Ascend/cann")
+    program(machine / "msame")
+    sourced = str(machine / "Ascend" / other)
+    monkeypatch.setenv("ASCEND_OPP_PATH", sourced)
+    tool = find_atc(None, None)
+    assert tool.setup == root / "set_env.sh"
+    assert (tool.env["SOURCED"], tool.env["ASCEND_OPP_PATH"]) == (str(root), f"{root}/opp")
+    runner = find_runner(None, "msame", None, None)
+    assert runner.setup is None and runner.env["ASCEND_OPP_PATH"] == sourced and "SOURCED" not in runner.env
+    asked = find_runner(None, "msame", None, root)
+    assert asked.setup == root / "set_env.sh" and asked.env["ASCEND_OPP_PATH"] == f"{root}/opp"
+
+
+def test_what_is_set_up_is_kept_where_the_toolkit_has_no_script(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASCEND_OPP_PATH", "/mine")
+    tool = find_atc(None, install(tmp_path / "cann", set_env=False))
+    assert tool.setup is None and tool.env["ASCEND_OPP_PATH"] == "/mine"
 
 
 def test_the_script_may_stand_one_folder_above(tmp_path):
@@ -192,6 +311,20 @@ def test_the_stubs_of_the_driver_come_last(tmp_path, monkeypatch):
         script.write('export LD_LIBRARY_PATH="/cann/lib64:$LD_LIBRARY_PATH"\n')
     assert find_atc(None, root).env["LD_LIBRARY_PATH"].startswith("/cann/lib64:/driver/lib64:/other:")
     assert os.environ["LD_LIBRARY_PATH"] == "/driver/lib64:/other"
+
+
+def test_there_are_no_stubs_for_a_runner_nor_beside_a_device(tmp_path, machine, monkeypatch):
+    root = install(tmp_path / "cann")
+    for stubs in ("x86_64-linux/devlib", "runtime/lib64/stub"):
+        (root / stubs).mkdir(parents=True)
+    program(machine / "msame")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/driver/lib64")
+    assert "devlib" in find_atc(None, root).env["LD_LIBRARY_PATH"]
+    assert find_runner(None, "msame", None, root).env["LD_LIBRARY_PATH"] == "/driver/lib64"
+    monkeypatch.setattr(toolkit, "_DEVICE", written(tmp_path / "device", ""))
+    assert find_atc(None, root).env["LD_LIBRARY_PATH"] == "/driver/lib64"
+    monkeypatch.delenv("LD_LIBRARY_PATH")
+    assert "LD_LIBRARY_PATH" not in find_atc(None, root).env
 
 
 @pytest.mark.parametrize(
@@ -287,9 +420,26 @@ def test_the_emulator_comes_only_when_it_is_asked_for(tmp_path, machine, monkeyp
         assert tool.emulated and "emulated" in tool.version and tool.setup is None
         assert tool.soc_versions == SOC_VERSIONS and tool.env["BIGGAN_PYTHON"] == sys.executable
     assert [tool.argv for tool in tools[:2]] == [tool.argv for tool in tools[2:]]
+    monkeypatch.setenv("PATH", f"{python_with_ais_bench(tmp_path / 'bin/python3').parent}:{SYSTEM_PATH}")
     for choice in ("auto", "cann"):
         assert not find_atc(choice, None).emulated
         assert not find_runner(choice, runner, None, None).emulated
+
+
+@pytest.mark.parametrize("runner", ("msame", "ais_bench"))
+def test_the_emulator_takes_no_program_and_no_toolkit(tmp_path, monkeypatch, runner):
+    root, own = install(tmp_path / "cann"), program(tmp_path / "own")
+    for find in (lambda: find_atc("emulator", root), lambda: find_runner("emulator", runner, None, root)):
+        with pytest.raises(UsageError) as raised:
+            find()
+        assert raised.value.message == f"--toolchain emulator takes no --toolkit {root}"
+    with pytest.raises(UsageError) as raised:
+        find_runner("emulator", runner, own, None)
+    assert raised.value.message == f"--runner-path {own} has no use with the emulator"
+    monkeypatch.setenv("BIGGAN_TOOLCHAIN", "emulator")
+    with pytest.raises(UsageError):
+        find_runner(None, runner, own, None)
+    assert found_in(root) == root / "bin/atc"  # a flag says more than the variable
 
 
 @pytest.mark.parametrize("runner", ("msame", "ais_bench"))
@@ -334,6 +484,9 @@ def test_where_msame_is_looked_for_in_this_order(tmp_path, machine, monkeypatch)
     assert msame() == tmp_path / "bin/msame"
     monkeypatch.setenv("BIGGAN_MSAME", str(program(tmp_path / "variable")))
     assert msame() == tmp_path / "variable"
+    program(machine / "mine")
+    monkeypatch.setenv("BIGGAN_MSAME", "~/mine")
+    assert msame() == machine / "mine"
     assert msame(program(tmp_path / "flag")) == tmp_path / "flag"
     monkeypatch.chdir(tmp_path)
     assert msame(Path("flag")) == tmp_path / "flag"
@@ -360,7 +513,7 @@ def test_there_is_no_msame(tmp_path, machine, monkeypatch):
 def test_msame_gets_the_environment_of_a_toolkit_or_of_a_runtime(tmp_path, machine):
     program(machine / "msame")
     bare = find_runner(None, "msame", None, None)
-    assert (bare.version, bare.setup) == ("unknown", None)
+    assert (bare.version, bare.setup) == ("CANN of unknown version", None)
     runtime = machine / "Ascend/nnrt/latest"
     written(runtime / "set_env.sh", "export ASCEND_OPP_PATH=/opp SOURCED=nnrt\n")
     written(runtime / "x86_64-linux/ascend_nnrt_install.info", "version=7.0.0\n")
@@ -373,23 +526,70 @@ def test_msame_gets_the_environment_of_a_toolkit_or_of_a_runtime(tmp_path, machi
     assert of_named.env["SOURCED"] == str(tmp_path / "named")
 
 
-def test_the_python_of_ais_bench(tmp_path, machine, monkeypatch):
-    monkeypatch.setenv("PATH", f"{program(tmp_path / 'first/python3').parent}:{SYSTEM_PATH}")
-    tool = find_runner(None, "ais_bench", None, None)
-    assert tool.argv == (str(tmp_path / "first/python3"), "-m", "ais_bench")
-    named = program(tmp_path / "conda/bin/python3.9")
-    assert find_runner(None, "ais_bench", named, None).argv == (str(named), "-m", "ais_bench")
-    toolkit_python = program(tmp_path / "cann/bin/python3")
-    tool = find_runner(None, "ais_bench", None, install(tmp_path / "cann"))
-    assert tool.argv[0] == str(toolkit_python)  # the PATH that the toolkit's script leaves
+def python_of_ais_bench(given=None, root=None):
+    path, *rest = find_runner(None, "ais_bench", given, root).argv
+    assert rest == ["-m", "ais_bench"]
+    return Path(path)
+
+
+def test_the_python_of_ais_bench(tmp_path, monkeypatch):
+    first = python_with_ais_bench(tmp_path / "first/python3")
+    monkeypatch.setenv("PATH", f"{first.parent}:{SYSTEM_PATH}")
+    assert python_of_ais_bench() == first
+    named = python_with_ais_bench(tmp_path / "conda/bin/python3.9")
+    assert python_of_ais_bench(named) == named
+    monkeypatch.chdir(tmp_path)
+    assert python_of_ais_bench(Path("conda/bin/python3.9")) == named
+    monkeypatch.setenv("PATH", f"{named.parent}:{SYSTEM_PATH}")
+    assert python_of_ais_bench(Path("python3.9")) == named
+
+
+def test_ais_bench_is_looked_for_and_run_with_the_environment_of_the_toolkit(tmp_path, monkeypatch):
+    """Its library needs those of CANN."""
+    python = python_with_ais_bench(tmp_path / "bin/python3")
+    written(tmp_path / "bin/modules/ais_bench.py", "import os\nos.environ['SOURCED']\n")
+    monkeypatch.setenv("PATH", f"{python.parent}:{SYSTEM_PATH}")
+    with pytest.raises(NotReady):
+        python_of_ais_bench()
+    root = install(tmp_path / "cann")
+    tool = find_runner(None, "ais_bench", None, root)
+    assert tool.argv == (str(python), "-m", "ais_bench") and tool.setup == root / "set_env.sh"
+    assert tool.env["SOURCED"] == str(root)
+
+
+def test_ais_bench_may_be_in_biggan_s_own_environment_or_behind_it(tmp_path, monkeypatch):
+    own, other = tmp_path / "venv/bin/python3", tmp_path / "other/python3"
+    python_without(own)
+    python_with_ais_bench(other)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    monkeypatch.setattr(toolkit, "_PYTHON_OF_ATC", ("no_such_module_of_atc",))
+    monkeypatch.setenv("PATH", f"{own.parent}:{other.parent}:{SYSTEM_PATH}")
+    assert python_of_ais_bench() == other
+    python_with_ais_bench(own)
+    assert python_of_ais_bench() == own
 
 
 def test_there_is_no_python_for_ais_bench(tmp_path, monkeypatch):
-    with pytest.raises(NotReady) as raised:
-        find_runner(None, "ais_bench", tmp_path / "gone", None)
-    assert raised.value.message == f"--runner-path {tmp_path / 'gone'} is not a Python"
+    for given in (tmp_path / "gone", python_without(tmp_path / "python3.9"), written(tmp_path / "text", "")):
+        with pytest.raises(NotReady) as raised:
+            python_of_ais_bench(given)
+        assert raised.value.message == f"--runner-path {given} is no Python that has ais_bench"
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotReady) as raised:
-        find_runner(None, "ais_bench", None, None)
-    assert "no python3 on PATH" in raised.value.message
-    assert "--runner-path" in dict(raised.value.details)["fix"]
+        python_of_ais_bench()
+    assert raised.value.message == "no Python here has ais_bench"
+    assert dict(raised.value.details)["looked for"] == "python3 on PATH"
+    python = python_without(tmp_path / "bin/python3")
+    monkeypatch.setenv("PATH", str(python.parent))
+    with pytest.raises(NotReady) as raised:
+        python_of_ais_bench()
+    details = dict(raised.value.details)
+    assert details["looked for"] == str(python)
+    assert "--runner-path" in details["fix"] and "--toolchain emulator" in details["hint"]
+
+
+def test_a_named_python_without_ais_bench_is_not_replaced_by_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", f"{python_with_ais_bench(tmp_path / 'bin/python3').parent}:{SYSTEM_PATH}")
+    with pytest.raises(NotReady) as raised:
+        python_of_ais_bench(python_without(tmp_path / "named"))
+    assert dict(raised.value.details)["looked for"] == str(tmp_path / "named")

@@ -13,7 +13,7 @@ import pytest
 
 from biggan_cli.errors import Interrupted, NotReady, ToolError
 from biggan_cli.runtime import process
-from biggan_cli.runtime.process import Ended, environment_after, quoted, run_tool
+from biggan_cli.runtime.process import Ended, can_import, environment_after, quoted, run_tool
 
 FAMILY = """\
 sleep 60 &
@@ -330,3 +330,31 @@ def test_no_shell_to_source_it_with(tmp_path):
 def test_a_script_that_is_missing(tmp_path):
     with pytest.raises(NotReady):
         environment_after(tmp_path / "set_env.sh", os.environ)
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"), (("", True), ("print('hello')", True), ("import no_such_module", False), ("(", False))
+)
+def test_whether_a_python_has_a_module(tmp_path, capfd, content, wanted):
+    env = dict(os.environ, PYTHONPATH=str(tmp_path))
+    assert not can_import(sys.executable, "a_module_of_mine", env)
+    (tmp_path / "a_module_of_mine.py").write_text(content)
+    assert can_import(sys.executable, "a_module_of_mine", env) is wanted
+    assert not can_import(sys.executable, "a_module_of_mine", dict(env, PYTHONPATH=""))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("mode", (None, 0o644, 0o755))
+def test_what_is_no_python_has_no_module(tmp_path, mode):
+    if mode is not None:
+        (tmp_path / "python3").write_bytes(b"\x00not a program")
+        (tmp_path / "python3").chmod(mode)
+    assert not can_import(str(tmp_path / "python3"), "os", os.environ)
+
+
+def test_a_python_that_does_not_answer_has_no_module(tmp_path, monkeypatch):
+    def run(*arguments, timeout, **options):
+        raise subprocess.TimeoutExpired("python3", timeout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert not can_import("python3", "os", os.environ)
