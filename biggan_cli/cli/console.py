@@ -23,10 +23,11 @@ def error(problem: BigganError) -> None:
 
 
 def result(values: Mapping[str, Any], as_json: bool) -> None:
-    """The result of a command on stdout: one value a line, or JSON."""
+    """The result of a command on stdout: JSON, or one value a line without those that there are none of."""
     if as_json:
         print(json.dumps(values))
         return
+    values = {name: value for name, value in values.items() if value not in (None, (), [])}
     width = max(len(name) for name in values)
     for name, value in values.items():
         print(f"{name.ljust(width)}  {_shown(value)}")

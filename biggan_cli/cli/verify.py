@@ -63,5 +63,5 @@ def verify(
         console.result(result._asdict(), as_json)
     else:
         console.rows(*core.table(result))
-        print(f"\nside by side: {result.picture}")
+        print(f"\n{core.legend(result)}\nside by side: {result.picture}")
     core.judge(result, settings)

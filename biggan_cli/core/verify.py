@@ -157,13 +157,22 @@ def judge(result: VerifyResult, settings: VerifyConfig) -> None:
 
 
 def table(result: VerifyResult) -> Tuple[List[str], List[List[str]]]:
-    """The differences as words: headings, and a row for each step."""
-    headings = ["step", "against", "images", "max abs", "mean abs", "PSNR", "pixels off by > 1 level", ""]
+    """The differences as words, narrow enough for 80 columns: headings, and a row for each step."""
     rows = []
     for entry in (Difference(**values) for values in result.differences):
-        measures = [f"{entry.max_abs:.2g}", f"{entry.mean_abs:.2g}", _db(entry.psnr_db), f"{100 * entry.changed:.2f} %"]
-        rows.append([entry.step, entry.before, str(entry.images), *measures, "" if entry.ok else "too far"])
-    return headings, rows
+        psnr = "equal" if entry.psnr_db is None else f"{entry.psnr_db:.1f}"
+        measures = [f"{entry.max_abs:.1g}", f"{entry.mean_abs:.1g}", psnr, f"{100 * entry.changed:.2f} %"]
+        rows.append([entry.step, *measures, "" if entry.ok else "too far"])
+    return ["step", "max", "mean", "PSNR", "changed", ""], rows
+
+
+def legend(result: VerifyResult) -> str:
+    """What the columns of the table are."""
+    return (
+        f"max, mean: absolute difference of {result.differences[0]['images']} pictures in [-1, 1]; PSNR in dB;\n"
+        "changed: pixels that differ by more than one of 256 levels. The frozen graph\n"
+        "is compared with the checkpoint, offline models with the frozen graph."
+    )
 
 
 def _db(psnr: Optional[float]) -> str:

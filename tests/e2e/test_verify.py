@@ -69,9 +69,10 @@ def test_the_numbers_are_those_of_the_files(run, tmp_path):
     assert of_device["max_abs"] > 1e-5 and of_device["psnr_db"] > 40
 
     heading, graph_row, device_row, *_ = done.stdout.splitlines()
-    assert heading.split()[:3] == ["step", "against", "images"]
-    assert graph_row.startswith("frozen graph ") and f"  {LATENTS}  " in graph_row
-    assert device_row.startswith(DEVICE) and f"{of_device['psnr_db']:.1f} dB" in device_row
+    assert heading.split() == ["step", "max", "mean", "PSNR", "changed"]
+    assert graph_row.startswith("frozen graph ") and f"difference of {LATENTS} pictures" in done.stdout
+    assert device_row.startswith(DEVICE) and f"  {of_device['psnr_db']:.1f}  " in device_row
+    assert max(map(len, done.stdout.splitlines()[:-1])) < 80
     assert "side by side: runs/" in done.stdout and "too far" not in done.stdout
 
     rows, differences = rows_of(read_picture(folder / "side_by_side.png"), 3)
