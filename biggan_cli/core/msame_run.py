@@ -12,7 +12,7 @@ from biggan_cli import config as configs
 from biggan_cli.core.deployed import Bins, OfflineModel, Plan, open_bins, open_model
 from biggan_cli.core.reporting import Report
 from biggan_cli.deploy import msame
-from biggan_cli.deploy.bins import output_name, write_index
+from biggan_cli.deploy.bins import missing_outputs, output_name, write_index
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.deploy.toolkit import Tool, find_runner
 from biggan_cli.errors import Interrupted, ToolError, UsageError
@@ -83,7 +83,8 @@ def msame_run(run: RunDir, settings: MsameRunConfig, report: Report) -> MsameRun
         work = step.path.absolute()
         _forget_what_is_of_another(work, job)
         _harvest(work, job, complete=False)
-        todo = _missing(work, job)
+        lacking = set(missing_outputs(work, index, job.spec))
+        todo = [stem for stem in index.stems() if output_name(stem) in lacking]
         rows = [
             ("inputs", f"{index.num} latents in {len(index.stems())} files of {job.bins.folder}"),
             ("with", f"{' '.join(job.tool.argv)} ({job.tool.version})"),
@@ -172,7 +173,7 @@ def _run(work: Path, todo: List[str], job: _Job, report: Report) -> Dict[str, fl
         times = msame.times_of(ended, raw, job.bins.index.batch) if well else {}
         problems = _harvest(work, job, complete=well)
         shutil.rmtree(str(work / _TODO), ignore_errors=True)
-    missing = _missing(work, job)
+    missing = missing_outputs(work, job.bins.index, job.spec)
     if missing or not well:
         raise _failure(ended, problems, missing, job, log)
     return times
@@ -223,13 +224,6 @@ def _harvest(work: Path, job: _Job, complete: bool) -> Dict[str, str]:
     return problems
 
 
-def _missing(work: Path, job: _Job) -> List[str]:
-    """The input files without a whole output."""
-    size = job.bins.index.batch * job.spec.output.bytes_each()
-    present = {path.name for path in work.glob("*_output_0.bin") if path.stat().st_size == size}
-    return [stem for stem in job.bins.index.stems() if output_name(stem) not in present]
-
-
 def _failure(ended: Ended, problems: Dict[str, str], missing: List[str], job: _Job, log: Path) -> ToolError:
     runner, total = job.settings.runner, len(job.bins.index.stems())
     said = msame.first_error(ended)
@@ -241,7 +235,7 @@ def _failure(ended: Ended, problems: Dict[str, str], missing: List[str], job: _J
         if "not finite" in facts[-1]:
             fix = f"biggan atc --soc {job.model.soc} --precision-mode allow_fp32_to_fp16: float16 may have overflowed"
     elif missing:
-        facts.append(f"{len(missing)} of {total} outputs are missing, first {output_name(missing[0])}")
+        facts.append(f"{len(missing)} of {total} outputs are missing, first {missing[0]}")
     if not ended.code and not facts:
         facts.append(f"ended without the words {msame.DONE[runner]!r}")
     if said:

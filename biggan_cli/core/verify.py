@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from biggan_cli import config as configs
-from biggan_cli.core.atc import atc
+from biggan_cli.core.atc import atc, plan
 from biggan_cli.core.deployed import open_bins
 from biggan_cli.core.generators import open_generator
 from biggan_cli.core.latents import choose_latents
@@ -14,7 +14,7 @@ from biggan_cli.core.msame_run import msame_run
 from biggan_cli.core.reporting import Report
 from biggan_cli.core.to_bin import to_bin
 from biggan_cli.data import images
-from biggan_cli.deploy.bins import read_bins, read_index, read_outputs
+from biggan_cli.deploy.bins import missing_outputs, read_bins, read_index, read_outputs
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.errors import StepFailed
 from biggan_cli.inference.frozen import FrozenGenerator, read_graph
@@ -87,6 +87,8 @@ def verify(run: RunDir, settings: VerifyConfig, report: Report) -> VerifyResult:
         StepFailed: a step is further from the one before than it may be; what was measured is kept.
     """
     spec = read_spec(run)
+    for mode in settings.precision_modes:
+        plan(run, _atc_config(settings, mode), report)  # what would be refused is, before anything is made
     for mode in settings.precision_modes:
         _make(run, spec, mode, settings, report)
     ran = _ran(run, spec)
@@ -168,10 +170,13 @@ def table(result: VerifyResult) -> Tuple[List[str], List[List[str]]]:
 
 def legend(result: VerifyResult) -> str:
     """What the columns of the table are."""
+    if len(result.differences) == 1:
+        what = "No offline model of this graph ran yet: only\nthe frozen graph is compared, with the checkpoint."
+    else:
+        what = "The frozen graph\nis compared with the checkpoint, offline models with the frozen graph."
     return (
         f"max, mean: absolute difference of {result.differences[0]['images']} pictures in [-1, 1]; PSNR in dB;\n"
-        "changed: pixels that differ by more than one of 256 levels. The frozen graph\n"
-        "is compared with the checkpoint, offline models with the frozen graph."
+        f"changed: pixels that differ by more than one of 256 levels. {what}"
     )
 
 
@@ -179,9 +184,13 @@ def _db(psnr: Optional[float]) -> str:
     return "equal" if psnr is None else f"{psnr:.1f} dB"
 
 
+def _atc_config(settings: VerifyConfig, mode: str) -> AtcConfig:
+    return AtcConfig(tool=settings.tool, soc=settings.soc, options=(("precision_mode", mode),))
+
+
 def _make(run: RunDir, spec: GraphSpec, mode: str, settings: VerifyConfig, report: Report) -> None:
     """Convert with a precision mode and run, on the latest input files that fit."""
-    made = atc(run, AtcConfig(tool=settings.tool, soc=settings.soc, options=(("precision_mode", mode),)), report)
+    made = atc(run, _atc_config(settings, mode), report)
     wanted = [
         entry.name
         for entry in run.finished("to-bin")
@@ -199,7 +208,16 @@ def _ran(run: RunDir, spec: GraphSpec) -> List[Finished]:
     """The finished runs of offline models of this graph, on the input files of the latest of them."""
     found = [entry for entry in run.finished("msame-run") if entry.manifest["details"]["graph_sha256"] == spec.sha256]
     digest = found[-1].manifest["details"]["bins_sha256"] if found else None
-    return [entry for entry in found if entry.manifest["details"]["bins_sha256"] == digest]
+    wanted = [entry for entry in found if entry.manifest["details"]["bins_sha256"] == digest]
+    for entry in wanted:
+        lacking = missing_outputs(entry.folder, read_index(entry.folder), spec)
+        if lacking:
+            details = entry.manifest["details"]
+            raise StepFailed(
+                f"{len(lacking)} outputs of {entry.folder} are missing or cut off, first {lacking[0]}",
+                fix=f"biggan msame-run {run} --om {details['model']} --bins {details['bins']}",
+            )
+    return wanted
 
 
 def _label(entry: Finished) -> str:

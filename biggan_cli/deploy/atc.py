@@ -17,6 +17,15 @@ from biggan_cli.settings import AtcConfig
 SUCCESS = "ATC run success"
 DEFAULT_PRECISION = "force_fp16"
 PRECISION = ("precision_mode", "precision_mode_v2")
+PRECISION_MODES = {
+    "precision_mode": (
+        *("force_fp16", "allow_fp32_to_fp16", "force_fp32", "cube_fp16in_fp32out", "must_keep_origin_dtype"),
+        *("allow_mix_precision", "allow_mix_precision_fp16", "allow_mix_precision_bf16", "allow_fp32_to_bf16"),
+    ),
+    "precision_mode_v2": (
+        *("fp16", "origin", "cube_fp16in_fp32out", "mixed_float16", "mixed_bfloat16", "cube_hif8", "mixed_hif8"),
+    ),
+}
 FILES = ("keep_dtype", "modify_mixlist", "fusion_switch_file")
 
 _SET_HERE = {
@@ -84,11 +93,11 @@ def check(spec: GraphSpec, settings: AtcConfig, soc_versions: Sequence[str], pat
     """
     if settings.soc not in soc_versions:
         known = {name.lower(): name for name in soc_versions}
-        near = difflib.get_close_matches(settings.soc.lower(), known, 1, 0.0)
+        near = [known[name] for name in difflib.get_close_matches(settings.soc.lower(), known, 3, 0.0)]
         raise UsageError(
             f"--soc {settings.soc} is none of the {len(soc_versions)} chips that this toolkit builds for",
-            fix=f"--soc {known[near[0]]}",
-            hint="npu-smi info shows the name of the chip; write Ascend before it",
+            fix=f"--soc {near[0]}",
+            hint=f"the nearest are {', '.join(near)}; npu-smi info shows a chip's name, Ascend goes before it",
         )
     if spec.batch is not None and (settings.dynamic_batch or settings.batch not in (None, spec.batch)):
         flag = "--dynamic-batch" if settings.dynamic_batch else f"--batch {settings.batch}"
@@ -102,6 +111,14 @@ def check(spec: GraphSpec, settings: AtcConfig, soc_versions: Sequence[str], pat
         if name in _SET_HERE:
             instead = f"{_SET_HERE[name]} before it" if _SET_HERE[name] else "leave it out"
             raise UsageError(f"--{name} after -- is not for you to set: biggan does", fix=instead)
+    for name, value in settings.options:
+        if name in PRECISION and value not in PRECISION_MODES[name]:
+            other = next((flag for flag in PRECISION if value in PRECISION_MODES[flag]), None)
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{flag} {value} is not one of {', '.join(PRECISION_MODES[name])}",
+                fix=f"--{other.replace('_', '-')} {value}" if other else f"{flag} {PRECISION_MODES[name][0]}",
+            )
     names = [name for name, _ in settings.options]
     if set(PRECISION) <= set(names):
         raise UsageError("--precision-mode and --precision-mode-v2 exclude each other", fix="leave one out")

@@ -86,6 +86,13 @@ def read_outputs(folder: Path, index: BinIndex, spec: GraphSpec, most: int) -> n
     return _read([folder / output_name(stem) for stem in index.stems()], index, spec.output, most)
 
 
+def missing_outputs(folder: Path, index: BinIndex, spec: GraphSpec) -> List[str]:
+    """The names of the outputs that are not there, or not of their size."""
+    size = index.batch * spec.output.bytes_each()
+    present = {path.name for path in folder.glob("*_output_0.bin") if path.stat().st_size == size}
+    return [output_name(stem) for stem in index.stems() if output_name(stem) not in present]
+
+
 def _read(files: List[Path], index: BinIndex, tensor: TensorSpec, most: int) -> np.ndarray:
     count = min(most, index.num)
     raw = b"".join(path.read_bytes() for path in files[: -(-count // index.batch)])

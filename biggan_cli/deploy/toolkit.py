@@ -78,7 +78,10 @@ def find_atc(toolchain: Optional[str], toolkit: Optional[Path]) -> Tool:
                 return Tool((str(program),), env, _version(home), False, setup, _soc_versions(home))
     raise NotReady(
         f"--toolkit {toolkit} has no atc" if toolkit else "there is no atc on this machine",
-        looked_for=", ".join(str(home / "bin/atc") for home in _homes(toolkit)),
+        looked_for=", ".join(
+            [*([] if toolkit else ["ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "PATH"])]
+            + [str(home / "bin/atc") for home in _homes(toolkit)]
+        ),
         fix="install CANN's toolkit and source its set_env.sh, or name it with --toolkit DIR",
         hint="--toolchain emulator converts for a CPU stand-in: to try the chain, not for a device",
     )

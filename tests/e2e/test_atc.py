@@ -259,8 +259,8 @@ def test_wrong_use(deployed, arguments, words):
 
 
 def test_a_value_that_the_tool_refuses(run, tmp_path):
-    done = emulated("atc", "--precision-mode", "force_fp17", cwd=tmp_path, check=3)
-    refused(done, "atc failed with E10001", "force_fp17", "precision_mode", "fix: ")
+    done = emulated("atc", "--precision-mode", "allow_mix_precision_bf16", cwd=tmp_path, check=3)
+    refused(done, "atc failed with E10001", "allow_mix_precision_bf16", "precision_mode", "fix: ")
     assert "E10001" in log_named_in(done, tmp_path)
 
 

@@ -163,9 +163,15 @@ def test_a_graph_that_is_none(run, tmp_path):
     assert digests(run) == before
 
 
+def test_an_output_that_is_missing(run, tmp_path):
+    (run / "msame" / f"{MODEL}_{BINS}" / "000003_output_0.bin").unlink()
+    fix = f"fix: biggan msame-run runs/{run.name} --om {MODEL} --bins {BINS}"
+    refused(emulated("verify", cwd=tmp_path, check=1), "1 outputs of", "first 000003_output_0.bin", fix)
+
+
 def test_a_mode_that_the_tool_refuses(run, tmp_path):
-    done = emulated("verify", "--precision-modes", "force_fp17", cwd=tmp_path, check=3)
-    refused(done, "atc failed with E10001", "force_fp17", ".failed.log")
+    done = emulated("verify", "--precision-modes", "allow_mix_precision_bf16", cwd=tmp_path, check=3)
+    refused(done, "atc failed with E10001", "allow_mix_precision_bf16", ".failed.log")
     assert not (run / "verify").exists()
 
 

@@ -333,3 +333,17 @@ def test_the_warnings():
     lines = [SUCCESS, "W11001: Op [a] is slow", "E10001: not a warning", "W11001: Op [b] is slow"]
     found = atc.warnings(Ended(0, 1.0, lines))
     assert found == [Message("W11001", "Op [a] is slow"), Message("W11001", "Op [b] is slow")]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "fix"),
+    (
+        ("precision_mode", "force_fp61", "--precision-mode force_fp16"),
+        ("precision_mode", "fp16", "--precision-mode-v2 fp16"),
+        ("precision_mode_v2", "allow_fp32_to_fp16", "--precision-mode allow_fp32_to_fp16"),
+    ),
+)
+def test_a_mode_that_no_toolkit_has(option, value, fix):
+    with pytest.raises(UsageError) as raised:
+        check(options=((option, value),))
+    assert f"{value} is not one of" in raised.value.message and dict(raised.value.details)["fix"] == fix
