@@ -108,7 +108,7 @@ def atc(
     with console.reporting() as report:
         from biggan_cli.core import atc as core
 
-        result = core.plan(found, settings, report) if dry_run else core.atc(found, settings, report)
+        result = core.plan(found, settings) if dry_run else core.atc(found, settings, report)
     if dry_run and not as_json:
         print(result.command)
     else:

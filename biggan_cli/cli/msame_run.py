@@ -78,7 +78,7 @@ def msame_run(
     with console.reporting() as report:
         from biggan_cli.core import msame_run as core
 
-        result = core.plan(found, settings, report) if dry_run else core.msame_run(found, settings, report)
+        result = core.plan(found, settings) if dry_run else core.msame_run(found, settings, report)
     if dry_run and not as_json:
         print(result.command)
     else:

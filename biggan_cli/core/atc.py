@@ -36,10 +36,11 @@ class AtcResult(NamedTuple):
     seconds: float
 
 
-def plan(run: RunDir, settings: AtcConfig, report: Report) -> Plan:
+def plan(run: RunDir, settings: AtcConfig) -> Plan:
     """The command, checked like the real one; nothing is written. Its model goes to the current folder."""
     spec, settings, tool = _prepare(run, settings)
     output = Path.cwd() / _name(spec, settings)
+    tool_atc.check_path(output)
     return Plan(tool.pasted(tool_atc.build_argv(spec, settings, run.frozen_graph.absolute(), output)))
 
 

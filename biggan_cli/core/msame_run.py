@@ -60,7 +60,7 @@ class _Job(NamedTuple):
         return dict(model=self.model.sha256, bins=self.bins.sha256, runner=self.settings.runner)
 
 
-def plan(run: RunDir, settings: MsameRunConfig, report: Report) -> Plan:
+def plan(run: RunDir, settings: MsameRunConfig) -> Plan:
     """The command, checked like the real one; nothing is written. Its outputs go to the current folder."""
     job = _prepare(run, settings)
     return Plan(job.tool.pasted(job.argv(job.bins.folder.absolute(), Path.cwd())))

@@ -58,10 +58,14 @@ class VerifyResult(NamedTuple):
 
 
 def difference(step: str, before: str, found: np.ndarray, wanted: np.ndarray) -> Difference:
-    """The measures of a :class:`Difference`; what is not finite is infinitely far."""
+    """The measures of a :class:`Difference`.
+
+    Raises:
+        StepFailed: a value is not finite: there is no distance to it.
+    """
     error = found.astype(np.float64) - wanted.astype(np.float64)
     if not np.isfinite(error).all():
-        return Difference(step, before, len(found), np.inf, np.inf, -np.inf, 1.0, False)
+        raise StepFailed(f"the {step} has values that are not finite", hint="usually float16 that overflows")
     mean_square = float(np.mean(np.square(error)))
     levels = np.abs(images.to_uint8(found).astype(np.int16) - images.to_uint8(wanted).astype(np.int16))
     return Difference(
@@ -88,7 +92,7 @@ def verify(run: RunDir, settings: VerifyConfig, report: Report) -> VerifyResult:
     """
     spec = read_spec(run)
     for mode in settings.precision_modes:
-        plan(run, _atc_config(settings, mode), report)  # what would be refused is, before anything is made
+        plan(run, _atc_config(settings, mode))  # what would be refused is, before anything is made
     for mode in settings.precision_modes:
         _make(run, spec, mode, settings, report)
     ran = _ran(run, spec)

@@ -123,12 +123,21 @@ def check(spec: GraphSpec, settings: AtcConfig, soc_versions: Sequence[str], pat
     if set(PRECISION) <= set(names):
         raise UsageError("--precision-mode and --precision-mode-v2 exclude each other", fix="leave one out")
     for path in paths:
-        if not _PATH.fullmatch(str(path)):
-            wrong = sorted(set(character for character in str(path) if not _PATH.fullmatch(character)))
-            raise UsageError(
-                f"atc does not take the path {path}: it has {' '.join(repr(character) for character in wrong)} in it",
-                fix="rename the folder, or train and freeze with an --outdir of letters, digits and . _ - /",
-            )
+        check_path(path)
+
+
+def check_path(path: Path) -> None:
+    """atc takes few characters in a path.
+
+    Raises:
+        UsageError: says which others this one has.
+    """
+    if not _PATH.fullmatch(str(path)):
+        wrong = sorted(set(character for character in str(path) if not _PATH.fullmatch(character)))
+        raise UsageError(
+            f"atc does not take the path {path}: it has {' '.join(repr(character) for character in wrong)} in it",
+            fix="rename the folder, or train and freeze with an --outdir of letters, digits and . _ - /",
+        )
 
 
 def judge(ended: Ended, output: Path, log: Path) -> Path:

@@ -264,6 +264,13 @@ def test_a_value_that_the_tool_refuses(run, tmp_path):
     assert "E10001" in log_named_in(done, tmp_path)
 
 
+def test_a_dry_run_where_the_model_could_not_be_written(run, tmp_path):
+    place = tmp_path / "my place"
+    place.mkdir()
+    done = emulated("atc", "--outdir", tmp_path / "runs", "--dry-run", cwd=place, check=2)
+    refused(done, f"atc does not take the path {place}", "it has ' ' in it")
+
+
 def test_a_path_with_a_space(run, tmp_path):
     run.parent.rename(tmp_path / "my runs")
     before = files(tmp_path)

@@ -169,6 +169,12 @@ def test_an_output_that_is_missing(run, tmp_path):
     refused(emulated("verify", cwd=tmp_path, check=1), "1 outputs of", "first 000003_output_0.bin", fix)
 
 
+def test_an_output_that_is_not_finite(run, tmp_path):
+    path = run / "msame" / f"{MODEL}_{BINS}" / "000000_output_0.bin"
+    path.write_bytes(b"\x00\x00\xc0\x7f" * (path.stat().st_size // 4))
+    refused(emulated("verify", cwd=tmp_path, check=1), f"the {DEVICE} has values that are not finite")
+
+
 def test_a_mode_that_the_tool_refuses(run, tmp_path):
     done = emulated("verify", "--precision-modes", "allow_mix_precision_bf16", cwd=tmp_path, check=3)
     refused(done, "atc failed with E10001", "allow_mix_precision_bf16", ".failed.log")
