@@ -6,6 +6,9 @@ from typing import Optional, Tuple, Union
 DRAW_BATCH = 32
 TOOLCHAINS = ("auto", "cann", "emulator")
 RUNNERS = ("msame", "ais_bench")
+METRICS = ("is", "fid", "kid", "pr")
+SOURCES = ("checkpoint", "pb", "om")
+EXTRACTORS = ("inception", "digits")
 
 
 @dataclass(frozen=True)
@@ -143,3 +146,74 @@ class VerifyConfig:
     num: int = 16
     min_psnr: float = 40.0
     name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ExtractorConfig:
+    """Which network looks at the pictures; None: Inception, of digits that were trained on here their classifier.
+
+    ``inception`` is the graph's file, None: found by itself; ``fetch`` lets it be downloaded.
+    """
+
+    name: Optional[str] = None
+    inception: Optional[str] = None
+    fetch: bool = False
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class PicturesConfig:
+    """Which pictures: of a run, a folder, a file or a data set, and how a run draws them.
+
+    ``num`` None is what the protocol says, and of an offline model all that it made; ``om`` is its name.
+    """
+
+    what: Optional[str] = None
+    outdir: str = "runs"
+    draw: DrawConfig = DrawConfig()
+    num: Optional[int] = None
+    seeds: Optional[Tuple[int, ...]] = None
+    om: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ReferenceConfig:
+    """What generated pictures are compared with; None: what they were trained on, of files CIFAR-10's training set.
+
+    ``data`` is where its pictures are, ``default_data`` where they may be if neither this nor the run says so.
+    """
+
+    name: Optional[str] = None
+    data: Optional[str] = None
+    default_data: Optional[str] = None
+    fetch: bool = False
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """What ``score`` measures, of which pictures and how; the defaults are those of torch-fidelity."""
+
+    metrics: Tuple[str, ...] = ("is", "fid")
+    pictures: PicturesConfig = PicturesConfig()
+    sources: Tuple[str, ...] = ("checkpoint",)
+    extractor: ExtractorConfig = ExtractorConfig()
+    reference: ReferenceConfig = ReferenceConfig()
+    protocol: Optional[str] = None
+    splits: int = 10
+    shuffle: bool = True
+    metric_seed: int = 2020
+    kid_subsets: int = 100
+    kid_subset_size: int = 1000
+    neighbours: int = 3
+
+
+@dataclass(frozen=True)
+class StatsConfig:
+    """What ``stats`` writes: mean and covariance of the features of pictures, and the features if they are wanted."""
+
+    out: str
+    pictures: PicturesConfig = PicturesConfig()
+    source: str = "checkpoint"
+    extractor: ExtractorConfig = ExtractorConfig()
+    held_out: bool = False
+    features: bool = False

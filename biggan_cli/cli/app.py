@@ -21,6 +21,8 @@ from biggan_cli.cli import (
     interpolate,
     msame_run,
     sample,
+    score,
+    stats,
     to_bin,
     train,
     verify,
@@ -102,6 +104,8 @@ app.command("to-bin")(to_bin.to_bin)
 app.command("atc")(atc.atc)
 app.command("msame-run")(msame_run.msame_run)
 app.command("verify")(verify.verify)
+app.command("score")(score.score)
+app.command("stats")(stats.stats)
 app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
 app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
 

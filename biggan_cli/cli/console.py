@@ -34,9 +34,9 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
 
 
 def rows(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    """A table on stdout, in columns as wide as they need to be."""
-    lines = [headings, *cells]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    """A table on stdout, in columns as wide as they need to be; without headings where there are none."""
+    lines = [headings, *cells] if headings else list(cells)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
 
@@ -82,12 +82,12 @@ class _Plain:
         self._ticks = False
 
     def __call__(self, event: str, **fields) -> None:
-        from biggan_cli.core.reporting import plain_text
+        from biggan_cli.core.reporting import pace, plain_text
 
         text = plain_text(event, **fields)
         self._ticks = self._ticks or event == "tick" or fields.get("what") == "training"
         if event == "advance" and not self._ticks and time.time() - self._shown > PIPE_SECONDS:
-            text = f"{fields['what']} {fields['done']}/{fields['total'] or '?'}"
+            text = f"{fields['what']} {fields['done']}/{fields['total'] or '?'}" + pace(**fields)
             self._shown = time.time()
         if text:
             print(text, file=self._file, flush=True)
@@ -152,10 +152,14 @@ class _Live:
     def _tick(self, step: int, total: int, status: str, remaining_seconds: float) -> None:
         self._status.plain = "  " + status
 
-    def _advance(self, what: str, done: int, total: Optional[int]) -> None:
+    def _advance(self, what: str, done: int, total: Optional[int], per_second: Optional[float] = None) -> None:
         if self._task is None:
             self._task = self._bar.add_task(what, total=total, completed=done)
             self._live.start()
+        elif done < self._bar.tasks[0].completed:  # something else has begun
+            self._bar.reset(self._task, total=total)
+        if per_second:
+            what += f", {per_second:.1f} images/s"
         self._bar.update(self._task, description=what, completed=done, total=total)
 
 

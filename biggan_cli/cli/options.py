@@ -9,7 +9,9 @@ from typing_extensions import Annotated
 
 from biggan_cli.config import BN, DEVICES, MAX_PICTURES, MAX_SEED, WEIGHTS, validate_count, validate_truncation
 from biggan_cli.errors import UsageError
-from biggan_cli.settings import TOOLCHAINS, DrawConfig, LatentsConfig, ToolConfig
+from biggan_cli.settings import EXTRACTORS, TOOLCHAINS, DrawConfig, ExtractorConfig, LatentsConfig, ToolConfig
+
+DATA_VARIABLE = "BIGGAN_DATA"
 
 
 def runs(incomplete: str) -> List[str]:
@@ -110,6 +112,38 @@ ToolkitOption = Annotated[
 TimeLimitOption = Annotated[
     float, typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.")
 ]
+PicturesArgument = Annotated[
+    Optional[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="A run; a folder of pictures; an .npz or .npy of them, or of features; digits, cifar10:DIR.",
+        show_default="the latest run that has a checkpoint",
+        autocompletion=runs,
+    ),
+]
+ExtractorOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--extractor",
+        metavar="inception|digits",
+        help="The network that looks at the pictures. digits: the shipped classifier, whose numbers compare with "
+        "no others.",
+        show_default="inception; of what was trained on the built-in digits: digits",
+        autocompletion=among(*EXTRACTORS),
+    ),
+]
+InceptionOption = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--inception",
+        metavar="FILE",
+        help="classify_image_graph_def.pb, or inception-2015-12-05.tgz; also from BIGGAN_INCEPTION.",
+        show_default="the one in the cache",
+    ),
+]
+FetchInceptionOption = Annotated[
+    bool, typer.Option("--fetch-inception", help="Download the graph into the cache, if it is not there.")
+]
 
 
 def draw_config(
@@ -142,6 +176,13 @@ def latents_config(
         seeds=parse_seeds(seeds) if seeds is not None else None,
         file=file,
     )
+
+
+def extractor_config(name: Optional[str], inception: Optional[Path], fetch: bool, device: str) -> ExtractorConfig:
+    """The options that choose the network of a score, checked."""
+    if name not in (None, *EXTRACTORS):
+        raise UsageError(f"--extractor {name} is not one of {', '.join(EXTRACTORS)}", fix="--extractor inception")
+    return ExtractorConfig(name, str(inception) if inception else None, fetch, device)
 
 
 def tool_config(toolchain: Optional[str], toolkit: Optional[Path], time_limit: float) -> ToolConfig:

@@ -12,7 +12,6 @@ from biggan_cli.cli import console, options
 from biggan_cli.config import PRESETS
 from biggan_cli.errors import UsageError
 
-DATA_VARIABLE = "BIGGAN_DATA"
 _RECIPE = "Recipe"
 _RECORDS = "Records"
 
@@ -128,7 +127,7 @@ def train(
     )
     if truncation is not None:
         values["truncation"] = options.parse_truncation(truncation)
-    other_data = os.environ.get(DATA_VARIABLE)
+    other_data = os.environ.get(options.DATA_VARIABLE)
     config = None if resume else _new_config(preset or "seed", values, other_data)
     with console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import train as core
@@ -140,7 +139,7 @@ def train(
                 result = core.resume(resume, values, preset, other_data, outdir, dry_run, report)
         except UsageError as error:
             if "data" not in values and other_data and error.message.startswith("--data"):
-                error.details.append(("hint", f"--data is from {DATA_VARIABLE}"))
+                error.details.append(("hint", f"--data is from {options.DATA_VARIABLE}"))
             raise
     if as_json or not dry_run:
         console.result(result._asdict(), as_json)

@@ -1,9 +1,11 @@
-"""The offline models and input files of a run: which one is meant, and that it belongs to the frozen graph."""
+"""The offline models, input files and outputs of a run: which one is meant, and that it belongs to the frozen graph."""
 
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
-from biggan_cli.deploy.bins import BinIndex, read_index
+import numpy as np
+
+from biggan_cli.deploy.bins import BinIndex, missing_outputs, read_bins, read_index
 from biggan_cli.deploy.spec import GraphSpec
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import Finished, RunDir, finished_in, is_unchanged, sha256
@@ -105,6 +107,45 @@ def open_bins(run: RunDir, spec: GraphSpec, which: Optional[str]) -> Bins:
     if not is_unchanged(found):
         raise StepFailed(f"{found.folder} is not what to-bin left: a file was changed", fix=again)
     return Bins(found.name, found.folder, index, sha256(found.folder / "manifest.json"))
+
+
+def device_runs(run: RunDir, spec: GraphSpec) -> List[Finished]:
+    """The finished runs of offline models of this graph, on the input files of the latest of them, which is the last.
+
+    Raises:
+        StepFailed: outputs are missing or cut off.
+    """
+    found = [entry for entry in run.finished("msame-run") if entry.manifest["details"]["graph_sha256"] == spec.sha256]
+    digest = found[-1].manifest["details"]["bins_sha256"] if found else None
+    wanted = [entry for entry in found if entry.manifest["details"]["bins_sha256"] == digest]
+    for entry in wanted:
+        lacking = missing_outputs(entry.folder, read_index(entry.folder), spec)
+        if lacking:
+            details = entry.manifest["details"]
+            raise StepFailed(
+                f"{len(lacking)} outputs of {entry.folder} are missing or cut off, first {lacking[0]}",
+                fix=f"biggan msame-run {run} --om {details['model']} --bins {details['bins']}",
+            )
+    return wanted
+
+
+def latents_of(run: RunDir, spec: GraphSpec, ran: Finished, most: int) -> Tuple[np.ndarray, np.ndarray]:
+    """z [N, z_dim] and y [N] that an offline model was run on, ``most`` at most.
+
+    Raises:
+        StepFailed: the input files changed since.
+    """
+    bins = open_bins(run, spec, ran.manifest["details"]["bins"])
+    if bins.sha256 != ran.manifest["details"]["bins_sha256"]:
+        raise StepFailed(f"{bins.folder} is not what {ran.folder} was made from", fix=f"biggan msame-run {run}")
+    arrays = read_bins(bins.folder, bins.index, spec, most)
+    return arrays["z"], arrays["y"].reshape(-1)
+
+
+def label_of(ran: Finished) -> str:
+    """What a finished run of an offline model is called in tables."""
+    details = ran.manifest["details"]
+    return f"{'emulated ' if details['emulated'] else ''}{details['model']}"
 
 
 def _pick(found, name: Optional[str], flag: str, what: str, place: str, fix: str) -> Finished:

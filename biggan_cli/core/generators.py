@@ -8,6 +8,7 @@ import numpy as np
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
+from biggan_cli.deploy.spec import GraphSpec
 from biggan_cli.inference.sampler import STANDING_VERSION, Sampler, standing_images
 from biggan_cli.inference.weights import Moments, folded_generator
 from biggan_cli.model.architecture import batch_norms
@@ -40,6 +41,32 @@ def record_of(checkpoint: Checkpoint) -> RunRecord:
     return configs.from_json(checkpoint.record["run"], str(checkpoint.prefix) + ".json")
 
 
+def decide(run: RunDir, settings: DrawConfig) -> Tuple[Checkpoint, RunRecord, DrawConfig]:
+    """The checkpoint that is meant, what the run was then, and the settings with everything decided.
+
+    Raises:
+        UsageError: no such checkpoint.
+        StepFailed: its record is damaged.
+    """
+    checkpoint = checkpoints.find(run, settings.checkpoint)
+    record = record_of(checkpoint)
+    truncation = settings.truncation_for(record.config.train.truncation)
+    bn = settings.bn or record.bn
+    return checkpoint, record, configs.replace(settings, checkpoint=str(checkpoint.step), truncation=truncation, bn=bn)
+
+
+def as_frozen(spec: GraphSpec, draw: DrawConfig) -> DrawConfig:
+    """The settings that draw what a frozen graph was made from."""
+    return configs.replace(
+        draw, checkpoint=str(spec.step), weights=spec.weights, bn=spec.bn, truncation=spec.truncation
+    )
+
+
+def described(draw: DrawConfig) -> str:
+    """How pictures are drawn, in words, of settings that :func:`decide` gave."""
+    return f"{draw.weights} weights, {draw.bn} statistics, truncation {configs.truncation_text(draw.truncation)}"
+
+
 @contextlib.contextmanager
 def open_generator(
     run: RunDir, settings: DrawConfig, asked: Sequence[Tuple[str, str]], report: Report
@@ -53,19 +80,16 @@ def open_generator(
         UsageError: no such checkpoint.
         StepFailed: it is damaged.
     """
-    checkpoint = checkpoints.find(run, settings.checkpoint)
-    record = record_of(checkpoint)
+    checkpoint, record, decided = decide(run, settings)
     model = record.config.model
-    truncation = settings.truncation_for(record.config.train.truncation)
-    bn = settings.bn or record.bn
-    decided = configs.replace(settings, checkpoint=str(checkpoint.step), truncation=truncation, bn=bn)
-    how = f"{settings.weights} weights, {bn} statistics, truncation {configs.truncation_text(truncation)}"
-    report("table", title=f"drawing from {run}", rows=[*asked, ("with", f"step {checkpoint.step}, {how}")])
+    report(
+        "table", title=f"drawing from {run}", rows=[*asked, ("with", f"step {checkpoint.step}, {described(decided)}")]
+    )
     values = checkpoints.generator_values(checkpoints.read(checkpoint.prefix), settings.weights)
     with Sampler(model, settings.device, settings.batch) as sampler:
         folded = folded_generator(values, model)
         sampler.load(folded)
-        if bn == "moving":
+        if decided.bn == "moving":
             moments = ema.moving_moments(values, model)
         else:
             moments = _standing_moments(sampler, checkpoint, decided, record, report)

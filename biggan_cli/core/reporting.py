@@ -7,14 +7,15 @@ A step gets ``report(event, **fields)``. The events:
 ``line``     ``text``, a sentence
 ``warning``  ``text``, a sentence
 ``tick``     ``step``, ``total``, ``status``, ``remaining_seconds``: worth a line in a log
-``advance``  ``done``, ``total``, ``what``: only for a live bar; ``total`` None where nobody knows
+``advance``  ``done``, ``total``, ``what``: only for a live bar; ``total`` None where nobody knows;
+             ``per_second``, images, where that is worth telling
 ===========  =====================================================================================
 """
 
 import contextlib
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
 Report = Callable[..., None]
 
@@ -37,6 +38,18 @@ def plain_text(event: str, **fields) -> str:
         remaining = duration(fields["remaining_seconds"])
         return f"step {fields['step']}/{fields['total']}  {fields['status']}  ETA {remaining}"
     return ""
+
+
+def pace(done: int, total: Optional[int], per_second: Optional[float] = None, **fields) -> str:
+    """How fast, and what remains, to end a line with; empty where nobody told."""
+    if not per_second or not total:
+        return ""
+    return f", {per_second:.1f} images/s, ETA {duration((total - done) / per_second)}"
+
+
+def without_tables(report: Report) -> Report:
+    """``report`` for a part of a step that says in a table of its own what this part does."""
+    return lambda event, **fields: None if event == "table" else report(event, **fields)
 
 
 def logged(report: Report, log: Path) -> Report:

@@ -7,14 +7,14 @@ import numpy as np
 
 from biggan_cli import config as configs
 from biggan_cli.core.atc import atc, plan
-from biggan_cli.core.deployed import open_bins
-from biggan_cli.core.generators import open_generator
+from biggan_cli.core.deployed import device_runs, label_of, latents_of
+from biggan_cli.core.generators import as_frozen, open_generator
 from biggan_cli.core.latents import choose_latents
 from biggan_cli.core.msame_run import msame_run
 from biggan_cli.core.reporting import Report
 from biggan_cli.core.to_bin import to_bin
 from biggan_cli.data import images
-from biggan_cli.deploy.bins import missing_outputs, read_bins, read_index, read_outputs
+from biggan_cli.deploy.bins import read_index, read_outputs
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.errors import StepFailed
 from biggan_cli.inference.frozen import FrozenGenerator, read_graph
@@ -95,8 +95,8 @@ def verify(run: RunDir, settings: VerifyConfig, report: Report) -> VerifyResult:
         plan(run, _atc_config(settings, mode))  # what would be refused is, before anything is made
     for mode in settings.precision_modes:
         _make(run, spec, mode, settings, report)
-    ran = _ran(run, spec)
-    z, y = _latents(run, spec, ran, settings)
+    ran = device_runs(run, spec)
+    z, y = _latents(run, spec, ran, settings.num)
     checkpoint = _of_checkpoint(run, spec, z, y, report)
     with FrozenGenerator(read_graph(run.frozen_graph), spec) as generator:
         frozen = np.concatenate(list(generator.images(z, y)))
@@ -105,10 +105,10 @@ def verify(run: RunDir, settings: VerifyConfig, report: Report) -> VerifyResult:
     measured[0] = measured[0]._replace(ok=measured[0].max_abs <= _ROUNDING)
     for entry in ran:
         found = read_outputs(entry.folder, read_index(entry.folder), spec, len(z))
-        compared = difference(_label(entry), "frozen graph", found, frozen)
+        compared = difference(label_of(entry), "frozen graph", found, frozen)
         ok = compared.psnr_db is None or compared.psnr_db >= settings.min_psnr
         measured.append(compared._replace(ok=ok))
-        rows.append((_label(entry), found))
+        rows.append((label_of(entry), found))
     described = dict(configs.asdict(settings), latents=len(z))
     inputs = {"freeze/" + spec.graph: spec.sha256}
     with run.step("verify", settings.name, described, inputs, packages()) as step:
@@ -208,43 +208,15 @@ def _make(run: RunDir, spec: GraphSpec, mode: str, settings: VerifyConfig, repor
     msame_run(run, MsameRunConfig(tool=settings.tool, om=Path(made.om).stem, bins=wanted[-1]), report)
 
 
-def _ran(run: RunDir, spec: GraphSpec) -> List[Finished]:
-    """The finished runs of offline models of this graph, on the input files of the latest of them."""
-    found = [entry for entry in run.finished("msame-run") if entry.manifest["details"]["graph_sha256"] == spec.sha256]
-    digest = found[-1].manifest["details"]["bins_sha256"] if found else None
-    wanted = [entry for entry in found if entry.manifest["details"]["bins_sha256"] == digest]
-    for entry in wanted:
-        lacking = missing_outputs(entry.folder, read_index(entry.folder), spec)
-        if lacking:
-            details = entry.manifest["details"]
-            raise StepFailed(
-                f"{len(lacking)} outputs of {entry.folder} are missing or cut off, first {lacking[0]}",
-                fix=f"biggan msame-run {run} --om {details['model']} --bins {details['bins']}",
-            )
-    return wanted
-
-
-def _label(entry: Finished) -> str:
-    details = entry.manifest["details"]
-    return f"{'emulated ' if details['emulated'] else ''}{details['model']}"
-
-
-def _latents(
-    run: RunDir, spec: GraphSpec, ran: List[Finished], settings: VerifyConfig
-) -> Tuple[np.ndarray, np.ndarray]:
+def _latents(run: RunDir, spec: GraphSpec, ran: List[Finished], num: int) -> Tuple[np.ndarray, np.ndarray]:
     """z [N, z_dim] and y [N]: what the offline models were run on, else those of the first seeds."""
     if ran:
-        bins = open_bins(run, spec, ran[-1].manifest["details"]["bins"])
-        if bins.sha256 != ran[-1].manifest["details"]["bins_sha256"]:
-            raise StepFailed(f"{bins.folder} is not what {ran[-1].folder} was made from", fix=f"biggan msame-run {run}")
-        arrays = read_bins(bins.folder, bins.index, spec, settings.num)
-        return arrays["z"], arrays["y"].reshape(-1)
-    latents = choose_latents(LatentsConfig(num=settings.num), spec.z_dim, spec.class_names, spec.truncation)
+        return latents_of(run, spec, ran[-1], num)
+    latents = choose_latents(LatentsConfig(num=num), spec.z_dim, spec.class_names, spec.truncation)
     return latents.z, latents.y
 
 
 def _of_checkpoint(run: RunDir, spec: GraphSpec, z: np.ndarray, y: np.ndarray, report: Report):
     """The checkpoint's own pictures, as it was frozen."""
-    draw = DrawConfig(checkpoint=str(spec.step), weights=spec.weights, bn=spec.bn, truncation=spec.truncation)
-    with open_generator(run, draw, [("comparing", f"{len(z)} latents")], report) as opened:
+    with open_generator(run, as_frozen(spec, DrawConfig()), [("comparing", f"{len(z)} latents")], report) as opened:
         return np.concatenate(list(opened.sampler.images(z, y)))

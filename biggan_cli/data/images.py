@@ -1,5 +1,6 @@
 """Pictures: uint8 to [-1, 1] and back, PNG, labelled grids, GIF. Arrays are NHWC, RGB."""
 
+import io
 from pathlib import Path
 from typing import List, Sequence
 
@@ -11,9 +12,10 @@ _PAPER = 255
 _INK = 0
 
 
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """float [-1, 1] → uint8 0…255, rounded to the nearest level; what lies outside is clipped."""
-    return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+def to_uint8(images: np.ndarray, down: bool = False) -> np.ndarray:
+    """float [-1, 1] → uint8 0…255, rounded to the nearest level, or ``down``; what lies outside is clipped."""
+    levels = (images + 1.0) * 127.5
+    return np.clip(np.floor(levels) if down else np.rint(levels), 0, 255).astype(np.uint8)
 
 
 def from_uint8(images_u8: np.ndarray) -> np.ndarray:
@@ -27,6 +29,16 @@ def resize(images_u8: np.ndarray, resolution: int) -> np.ndarray:
         return images_u8
     size = (resolution, resolution)
     return np.stack([np.asarray(Image.fromarray(image).resize(size, Image.BICUBIC)) for image in images_u8])
+
+
+def through_jpeg(images_u8: np.ndarray, quality: int) -> np.ndarray:
+    """What uint8 pictures are after they were JPEG files of this quality."""
+    decoded = []
+    for image in images_u8:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, format="JPEG", quality=quality)
+        decoded.append(np.asarray(Image.open(file)))
+    return np.stack(decoded)
 
 
 def write_png(path: Path, image_u8: np.ndarray) -> None:

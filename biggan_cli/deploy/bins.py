@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -86,6 +86,14 @@ def read_outputs(folder: Path, index: BinIndex, spec: GraphSpec, most: int) -> n
     return _read([folder / output_name(stem) for stem in index.stems()], index, spec.output, most)
 
 
+def outputs(folder: Path, index: BinIndex, spec: GraphSpec, most: int) -> Iterator[np.ndarray]:
+    """The same file by file: float32 [n, R, R, 3], ``index.batch`` of them at most."""
+    for number, stem in enumerate(index.stems()):
+        count = min(most, index.num) - number * index.batch
+        if count > 0:
+            yield _values([folder / output_name(stem)], spec.output)[:count]
+
+
 def missing_outputs(folder: Path, index: BinIndex, spec: GraphSpec) -> List[str]:
     """The names of the outputs that are not there, or not of their size."""
     size = index.batch * spec.output.bytes_each()
@@ -95,8 +103,12 @@ def missing_outputs(folder: Path, index: BinIndex, spec: GraphSpec) -> List[str]
 
 def _read(files: List[Path], index: BinIndex, tensor: TensorSpec, most: int) -> np.ndarray:
     count = min(most, index.num)
-    raw = b"".join(path.read_bytes() for path in files[: -(-count // index.batch)])
-    return np.frombuffer(raw, np.dtype(tensor.dtype).newbyteorder("<")).reshape(-1, *tensor.shape[1:])[:count]
+    return _values(files[: -(-count // index.batch)], tensor)[:count]
+
+
+def _values(files: List[Path], tensor: TensorSpec) -> np.ndarray:
+    raw = b"".join(path.read_bytes() for path in files)
+    return np.frombuffer(raw, np.dtype(tensor.dtype).newbyteorder("<")).reshape(-1, *tensor.shape[1:])
 
 
 def output_name(stem: str) -> str:

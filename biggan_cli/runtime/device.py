@@ -9,9 +9,15 @@ from biggan_cli.runtime.tf import tf
 
 
 @contextlib.contextmanager
-def open_session(graph, device: str) -> Iterator:
-    """A session on ``cpu`` or ``gpu``, closed at the end of the block."""
+def open_session(graph, device: str, exact: bool = False) -> Iterator:
+    """A session on ``cpu`` or ``gpu``, closed at the end of the block.
+
+    Args:
+        exact: float32 stays float32 on GPUs that would take TensorFloat-32 for it, from then on in this process.
+    """
     require(device)
+    if exact and hasattr(tf.config.experimental, "enable_tensor_float_32_execution"):
+        tf.config.experimental.enable_tensor_float_32_execution(False)
     if device == "gpu":
         config = tf.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True

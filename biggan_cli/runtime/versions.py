@@ -1,6 +1,7 @@
 """Versions of what is installed, from package metadata: nothing is imported for them."""
 
 import contextlib
+import platform
 import sys
 from typing import Dict, Optional
 
@@ -16,6 +17,11 @@ def packages() -> Dict[str, str]:
     """Name → version of what the numbers of a result can depend on."""
     found = dict(tensorflow=tensorflow_version(), numpy=_version("numpy"), pillow=_version("pillow"))
     return {name: version for name, version in found.items() if version}
+
+
+def lane() -> str:
+    """Which TensorFlow on which Python."""
+    return f"TensorFlow {tensorflow_version()}, Python {platform.python_version()}"
 
 
 def _version(package: str) -> Optional[str]:

@@ -40,7 +40,8 @@ def score(run: RunDir, real, samples: int) -> dict:
         z, y = z_of_seeds(seeds, model.z_dim, opened.draw.truncation), classes_of_seeds(seeds, model.num_classes)
         pictures = np.concatenate([images.to_uint8(batch) for batch in opened.sampler.images(z, y)])
     features, logits = features_and_logits(pictures)
-    return dict(accuracy=float(np.mean(logits.argmax(axis=1) == y)), fid=frechet_distance(real, statistics(features)))
+    distance = frechet_distance(real, statistics(features))
+    return dict(accuracy=float(np.mean(logits.argmax(axis=1) == y)), fid=distance.value)
 
 
 def main() -> None:

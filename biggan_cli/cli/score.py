@@ -1,0 +1,173 @@
+"""``biggan score``."""
+
+import os
+from pathlib import Path
+from typing import Optional
+
+import typer
+from typing_extensions import Annotated
+
+from biggan_cli.cli import console, options
+from biggan_cli.config import MAX_PICTURES, MAX_SEED, validate_count
+from biggan_cli.errors import UsageError
+from biggan_cli.protocols import PROTOCOLS
+from biggan_cli.settings import DRAW_BATCH, METRICS, SOURCES, PicturesConfig, ReferenceConfig, ScoreConfig
+
+_RUNS, _HOW = "What a run draws", "How it is measured"
+
+
+def _protocols() -> str:
+    return "; ".join(f"{name}: {protocol.about}" for name, protocol in PROTOCOLS.items())
+
+
+def score(
+    source: options.PicturesArgument = None,
+    inception_score: Annotated[bool, typer.Option("--is", help="Inception Score.")] = False,
+    fid: Annotated[bool, typer.Option("--fid", help="Fréchet Inception Distance. None given: --is --fid.")] = False,
+    kid: Annotated[bool, typer.Option("--kid", help="Kernel Inception Distance.")] = False,
+    pr: Annotated[bool, typer.Option("--pr", help="Precision and recall.")] = False,
+    sources: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            metavar="checkpoint,pb,om",
+            help="Which form of the run: checkpoint, frozen graph, outputs of msame-run; several: side by side.",
+            autocompletion=options.among(*SOURCES),
+        ),
+    ] = "checkpoint",
+    extractor: options.ExtractorOption = None,
+    ref: Annotated[
+        Optional[str],
+        typer.Option(
+            "--ref",
+            metavar="REF",
+            help="What to compare with: cifar10-train, cifar10-test; train, test of the data; statistics .npz; "
+            "pictures as SOURCE takes them.",
+            show_default="cifar10-train; of what was trained on other data: train",
+        ),
+    ] = None,
+    data: Annotated[
+        Optional[str],
+        typer.Option(
+            "--data",
+            metavar="SPEC",
+            help="The data of --ref: digits, or cifar10:DIR; also from BIGGAN_DATA.",
+            show_default="the run's",
+        ),
+    ] = None,
+    protocol: Annotated[
+        Optional[str],
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help=f"Fixes how. {_protocols()}.",
+            show_default=False,
+            autocompletion=options.among(*PROTOCOLS),
+        ),
+    ] = None,
+    num: Annotated[
+        Optional[int],
+        typer.Option(
+            "--num",
+            help="Pictures that a run draws.",
+            show_default="50000; with digits 5000; of an offline model: all",
+            rich_help_panel=_RUNS,
+        ),
+    ] = None,
+    seeds: options.SeedsOption = None,
+    truncation: options.TruncationOption = None,
+    weights: options.WeightsOption = "ema",
+    bn: options.BnOption = None,
+    checkpoint: options.CheckpointOption = None,
+    om: Annotated[
+        Optional[str],
+        typer.Option("--om", metavar="NAME", help="The offline model of --source om.", show_default="latest"),
+    ] = None,
+    splits: Annotated[
+        int, typer.Option("--splits", metavar="N", help="Of the Inception Score.", rich_help_panel=_HOW)
+    ] = 10,
+    shuffle: Annotated[
+        bool,
+        typer.Option(
+            "--shuffle/--no-shuffle",
+            help="Split in an order by --metric-seed, as torch-fidelity; or as the pictures come, as OpenAI.",
+            rich_help_panel=_HOW,
+        ),
+    ] = True,
+    metric_seed: Annotated[
+        int,
+        typer.Option("--metric-seed", metavar="N", help="Of that order, and of KID's subsets.", rich_help_panel=_HOW),
+    ] = 2020,
+    kid_subsets: Annotated[int, typer.Option("--kid-subsets", metavar="N", help="Of KID.", rich_help_panel=_HOW)] = 100,
+    kid_subset_size: Annotated[
+        int, typer.Option("--kid-subset-size", metavar="N", help="Pictures in each of them.", rich_help_panel=_HOW)
+    ] = 1000,
+    neighbours: Annotated[
+        int, typer.Option("--neighbours", metavar="K", help="Of precision and recall.", rich_help_panel=_HOW)
+    ] = 3,
+    inception: options.InceptionOption = None,
+    fetch_inception: options.FetchInceptionOption = False,
+    fetch_stats: Annotated[
+        bool, typer.Option("--fetch-stats", help="Download TTUR's statistics of cifar10-train into the cache.")
+    ] = False,
+    device: options.DeviceOption = "cpu",
+    batch: options.DrawBatchOption = DRAW_BATCH,
+    outdir: options.OutdirOption = Path("runs"),
+    as_json: options.JsonOption = False,
+) -> None:
+    """Score pictures: Inception Score, FID, KID, precision and recall, each with what it is a score of.
+
+    Example: biggan score --is --fid
+    """
+    asked = dict(zip(METRICS, (inception_score, fid, kid, pr)))
+    draw = options.draw_config(checkpoint, weights, bn, truncation, device, batch)
+    if protocol and (truncation is not None or num is not None or not shuffle):
+        flag = "--truncation" if truncation is not None else "--num" if num is not None else "--no-shuffle"
+        raise UsageError(f"--protocol {protocol} fixes what {flag} says", fix="leave one of them out")
+    counts = [("--splits", splits, 1), ("--kid-subsets", kid_subsets, 1), ("--kid-subset-size", kid_subset_size, 2)]
+    counts += [("--neighbours", neighbours, 1)] + ([("--num", num, 2)] if num is not None else [])
+    for flag, value, least in counts:
+        validate_count(flag, value, MAX_PICTURES)
+        if value < least:
+            raise UsageError(f"{flag} {value} is less than {least}", fix=f"{flag} {least}")
+    if not 0 <= metric_seed <= MAX_SEED:
+        raise UsageError(f"--metric-seed {metric_seed} is not from 0 to {MAX_SEED}", fix="--metric-seed 2020")
+    settings = ScoreConfig(
+        metrics=tuple(name for name, wanted in asked.items() if wanted) or METRICS[:2],
+        pictures=PicturesConfig(
+            source, str(outdir), draw, num, options.parse_seeds(seeds) if seeds is not None else None, om
+        ),
+        sources=_parse_sources(sources),
+        extractor=options.extractor_config(extractor, inception, fetch_inception, device),
+        reference=ReferenceConfig(ref, data, os.environ.get(options.DATA_VARIABLE), fetch_stats),
+        protocol=protocol,
+        splits=splits,
+        shuffle=shuffle,
+        metric_seed=metric_seed,
+        kid_subsets=kid_subsets,
+        kid_subset_size=kid_subset_size,
+        neighbours=neighbours,
+    )
+    with console.reporting() as report:
+        from biggan_cli.core import score as core
+        from biggan_cli.core import score_words
+
+        result = core.score(settings, report)
+    if as_json:
+        for record in result.scores:
+            console.result(record, as_json)
+        return
+    console.rows(*score_words.table(result.scores))
+    print(f"\n{score_words.words(result.scores)}")
+    if result.kept_in:
+        print(f"kept in {result.kept_in}")
+
+
+def _parse_sources(text: str):
+    parts = tuple(part.strip() for part in text.split(","))
+    for part in parts:
+        if part not in SOURCES:
+            raise UsageError(f"--source {part or '(empty)'} is not one of {', '.join(SOURCES)}", fix="--source pb,om")
+    if len(set(parts)) < len(parts):
+        raise UsageError(f"--source {text} names a source twice", fix="each of them once")
+    return parts

@@ -1,0 +1,94 @@
+"""The networks that look at pictures: which one is meant, and what its numbers can be compared with."""
+
+from pathlib import Path
+from typing import Any, Callable, Dict, NamedTuple, Optional
+
+from biggan_cli.core.reporting import Report
+from biggan_cli.errors import UsageError
+from biggan_cli.metrics import digit_classifier, inception, published
+from biggan_cli.metrics.feature_file import FeatureFile
+from biggan_cli.rundir import sha256
+from biggan_cli.settings import ExtractorConfig
+
+
+class Extractor(NamedTuple):
+    """A network that was chosen; ``open`` gives it in a session, as a context manager."""
+
+    name: str
+    sha256: str
+    official: bool
+    features: int
+    """The length of a picture's features."""
+    open: Callable[[], Any]
+
+    def title(self) -> str:
+        """For tables and sentences."""
+        short = f"sha256 {self.sha256[:12]}"
+        if self.name == digit_classifier.NAME:
+            return f"digit classifier, not Inception ({short})"
+        return f"Inception 2015-12-05, official ({short})" if self.official else f"Inception, not official ({short})"
+
+    def about(self) -> Dict[str, Any]:
+        """For records."""
+        return dict(name=self.name, sha256=self.sha256, official=self.official)
+
+    def why_incomparable(self) -> Optional[str]:
+        """Why its numbers compare with nobody's; None where they do."""
+        if self.name == digit_classifier.NAME:
+            return "the features are those of the shipped digit classifier, not of Inception"
+        if not self.official:
+            return f"this is not the Inception graph of 2015-12-05 (sha256 {self.sha256[:12]}…)"
+        return None
+
+
+def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor:
+    """The network that is asked for, found and known by its digest; ``default`` where none is named.
+
+    Raises:
+        NotReady: there is no Inception graph.
+        UsageError: the file is another network, or options do not go together.
+        StepFailed: the file is damaged.
+    """
+    asked = Path(settings.inception).expanduser() if settings.inception else None
+    if (settings.name or default) == digit_classifier.NAME:
+        if asked or settings.fetch:
+            flag = "--fetch-inception" if settings.fetch else "--inception"
+            raise UsageError(f"{flag} does not go with the digit classifier", fix="--extractor inception")
+        digest = sha256(digit_classifier.GRAPH)
+        return Extractor(digit_classifier.NAME, digest, False, 64, digit_classifier.DigitClassifier)
+    if settings.fetch and asked:
+        raise UsageError("--inception names the file that --fetch-inception would bring", fix="leave one out")
+    if settings.fetch:
+        asked = published.fetch_inception(
+            lambda done, total: report("advance", what="fetching Inception", done=done, total=total)
+        )
+    found = published.find_inception(asked)
+
+    def open_it() -> inception.Inception:  # read again: a hundred megabytes are not kept in memory meanwhile
+        return inception.Inception(published.find_inception(asked).data, str(found.path), settings.device)
+
+    return Extractor(inception.NAME, found.sha256, found.official, 2048, open_it)
+
+
+def of_file(file: FeatureFile, settings: ExtractorConfig, report: Report) -> Extractor:
+    """The network that made a file of features; it need not be here unless something else is to be looked at.
+
+    Raises:
+        UsageError: the file does not say, or another network is asked for.
+    """
+    made_by = file.about.get("extractor")
+    if made_by is None:
+        raise UsageError(f"{file.path} does not say which network made its features", fix="biggan stats makes one")
+    name, digest = made_by["name"], made_by["sha256"]
+    if settings.name not in (None, name):
+        raise UsageError(f"{file.path} has features of {name}, not of --extractor {settings.name}")
+
+    def open_it():
+        chosen = choose(settings, name, report)
+        if chosen.sha256 != digest:
+            raise UsageError(
+                f"{file.path} was made with another network: sha256 {digest[:12]}…, this one has {chosen.sha256[:12]}…"
+            )
+        return chosen.open()
+
+    return Extractor(name, digest, digest == published.GRAPH_SHA256, file.size, open_it)

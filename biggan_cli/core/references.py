@@ -1,0 +1,261 @@
+"""What generated pictures are compared with: statistics in a file, or those of real pictures, kept for next time."""
+
+import re
+from pathlib import Path
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from biggan_cli.core import sources
+from biggan_cli.core.extractors import Extractor
+from biggan_cli.core.features import features_of
+from biggan_cli.core.reporting import Report
+from biggan_cli.data import datasets, pictures
+from biggan_cli.data.pictures import Pictures
+from biggan_cli.errors import BigganError, UsageError
+from biggan_cli.metrics import feature_file, published
+from biggan_cli.metrics.feature_file import FeatureFile
+from biggan_cli.metrics.fid import Statistics, statistics
+from biggan_cli.protocols import CIFAR10_TEST, CIFAR10_TRAIN
+from biggan_cli.rundir import sha256
+from biggan_cli.runtime import cache
+from biggan_cli.settings import ReferenceConfig
+
+SETS = dict(train=False, test=True)
+"""The parts of a data set → whether it is the held-out one."""
+_CIFAR10_SIZE = (32, 32)
+
+
+class Reference(NamedTuple):
+    """Real pictures as features see them. ``published`` is the name under which others compare with the same.
+
+    ``features`` gives float32 [N, D]; None where only statistics are known.
+    """
+
+    name: str
+    origin: str
+    count: Optional[int]
+    size: Optional[Tuple[int, int]]
+    lossless: bool
+    digest: str
+    published: Optional[str]
+    statistics: Callable[[], Statistics]
+    features: Optional[Callable[[], np.ndarray]]
+
+    def about(self) -> Dict[str, Any]:
+        """For records."""
+        return dict(name=self.name, count=self.count, sha256=self.digest, origin=self.origin)
+
+
+class _Wanted(NamedTuple):
+    """Real pictures, not yet looked at."""
+
+    name: str
+    origin: str
+    pictures: Pictures
+    published: Optional[str]
+
+
+def default_name(place: sources.Place) -> str:
+    """What pictures are compared with where nobody says: what they were trained on, else CIFAR-10."""
+    spec = place.data_spec() or ""
+    own = (place.run or place.data) and spec and not spec.startswith("cifar10:")
+    return "train" if own else CIFAR10_TRAIN
+
+
+def open_reference(
+    settings: ReferenceConfig,
+    place: sources.Place,
+    extractor: Extractor,
+    size: Optional[Tuple[int, int]],
+    need_features: bool,
+    batch: int,
+    report: Report,
+) -> Reference:
+    """The reference by its name: ``train`` or ``test`` of the data, ``cifar10-train`` or ``cifar10-test``, a data set,
+    an .npz file, a folder. What had to be computed is kept in the cache.
+
+    Args:
+        size: of the pictures that are compared with it, to which a data set is resized as for training.
+        need_features: statistics alone do not do.
+
+    Raises:
+        UsageError: there is none of this name, it was made with another network, or it has no features.
+        StepFailed: it is damaged.
+        NotReady: it could not be fetched.
+    """
+    name = settings.name or default_name(place)
+    if settings.fetch and (name != CIFAR10_TRAIN or not extractor.official):
+        raise UsageError(
+            f"--fetch-stats brings {CIFAR10_TRAIN} of the official Inception graph, which is not used here"
+        )
+    if name == CIFAR10_TRAIN and extractor.official and not need_features:
+        if settings.fetch:
+            published.fetch_ttur(lambda done, total: report("advance", what="fetching", done=done, total=total))
+        kept = published.ttur_file()
+        if kept:
+            return _of_file(kept, extractor, False, flag="")
+    path = Path(name).expanduser()
+    if path.suffix.lower() == ".npz" and (not path.is_file() or feature_file.holds_features(path)):
+        return _of_file(path, extractor, need_features, flag="--ref")
+    return _of_pictures(_wanted(name, settings, place, size), extractor, need_features, batch, report)
+
+
+def check_made_with(file: FeatureFile, extractor: Extractor, label: str) -> None:
+    """Statistics compare only with those of the same network.
+
+    Raises:
+        UsageError: they are of another.
+    """
+    made_by = file.about.get("extractor", {}).get("sha256")
+    if made_by not in (None, extractor.sha256):
+        raise UsageError(
+            f"{label} was made with another network: sha256 {made_by[:12]}…, this one has {extractor.sha256[:12]}…",
+            fix="make it again: biggan stats",
+        )
+    if file.size != extractor.features:
+        raise UsageError(
+            f"{label} is of {file.size} features, the {extractor.title()} gives {extractor.features}",
+            fix="biggan stats makes one that fits",
+        )
+
+
+def _of_file(path: Path, extractor: Extractor, need_features: bool, flag: str) -> Reference:
+    label = f"{flag} {path}".strip()
+    file = feature_file.read(path, flag)
+    ttur = path.name == published.TTUR and published.is_ttur(path.read_bytes())
+    if not flag and not ttur:
+        raise UsageError(
+            f"{path} is not TTUR's file: its git blob id is not {published.TTUR_BLOB}",
+            hint="another of the same name is of a PyTorch network, whose numbers are others",
+            fix="remove it; --fetch-stats, or --data cifar10:DIR to compute the statistics",
+        )
+    if ttur and not extractor.official:
+        raise UsageError(
+            f"{label} was made with the official Inception graph, not with the {extractor.title()}",
+            fix="--data cifar10:DIR, to compute the statistics",
+        )
+    check_made_with(file, extractor, label)
+    if need_features and file.count is None:
+        raise UsageError(
+            f"{label} has only statistics: --kid and --pr need the features",
+            fix="biggan stats SOURCE --features, or name the pictures themselves",
+        )
+    if ttur:
+        origin, known = f"TTUR's {published.TTUR}", dict(name=CIFAR10_TRAIN, count=50000, size=_CIFAR10_SIZE)
+    else:
+        known = file.about.get("source", {})
+        origin = "statistics in a file" if known else "statistics in a file that does not say of what"
+    return Reference(
+        known.get("name", str(path)),
+        origin,
+        known.get("count", file.count),
+        tuple(known["size"]) if known.get("size") else None,
+        known.get("lossless", True),
+        sha256(path),
+        known.get("published", CIFAR10_TRAIN if ttur else None),
+        file.statistics,
+        file.features if file.count is not None else None,
+    )
+
+
+def _wanted(name: str, settings: ReferenceConfig, place: sources.Place, size: Optional[Tuple[int, int]]) -> _Wanted:
+    """The real pictures of a name."""
+    square = size[0] if size and size[0] == size[1] else sources.NATIVE
+    if name in (CIFAR10_TRAIN, CIFAR10_TEST):
+        known = (settings.data, place.data_spec(), settings.default_data)
+        spec = next((spec for spec in known if spec and spec.startswith("cifar10:")), None)
+        if spec is None:
+            raise UsageError(
+                f"there is nothing to make {name} of",
+                looked_for=f"--data, the run's data, BIGGAN_DATA{_or_ttur(name)}",
+                fix=f"--data cifar10:DIR{', or --fetch-stats' if name == CIFAR10_TRAIN else ''}, or another --ref",
+            )
+        found = sources.of_data(spec, sources.NATIVE, held_out=name == CIFAR10_TEST)
+        complete = found.count == (10000 if name == CIFAR10_TEST else 50000)
+        return _Wanted(name, f"computed from {found.name}", found, name if complete else None)
+    if name in SETS:
+        spec = settings.data or place.data_spec() or settings.default_data
+        if not spec:
+            raise UsageError(
+                f"--ref {name} is a part of a data set, and no data is named",
+                looked_for="--data, the run's data, BIGGAN_DATA",
+                fix="--data digits or --data cifar10:DIR",
+            )
+        found = sources.of_data(spec, square, SETS[name])
+        return _Wanted(found.name, f"computed from {spec}", found, None)
+    if re.match(r"(digits$|cifar10:)", name):
+        found = sources.of_data(name, square)
+        return _Wanted(found.name, f"computed from {name}", found, None)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _Wanted(name, "computed from a folder", pictures.of_folder(path), None)
+    if path.is_file():
+        return _Wanted(name, "computed from a file", pictures.of_file(path), None)
+    raise UsageError(
+        f"--ref {name} is nothing that is known",
+        looked_for=f"{CIFAR10_TRAIN}, {CIFAR10_TEST}, train, test, {datasets.SPECS}, a file, a folder",
+    )
+
+
+def _or_ttur(name: str) -> str:
+    return f", {cache.folder() / 'stats' / published.TTUR}" if name == CIFAR10_TRAIN else ""
+
+
+def _of_pictures(wanted: _Wanted, extractor: Extractor, need_features: bool, batch: int, report: Report) -> Reference:
+    """Statistics of real pictures: those kept from the last time, or computed and kept."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(wanted.name).name).strip("-").lower()
+    kept = cache.folder() / "stats" / f"{slug}-{extractor.sha256[:12]}-{wanted.pictures.digest[:12]}.npz"
+    about = dict(
+        schema=feature_file.SCHEMA,
+        extractor=extractor.about(),
+        source=dict(
+            name=wanted.name,
+            count=wanted.pictures.count,
+            size=list(wanted.pictures.size),
+            lossless=wanted.pictures.lossless,
+            sha256=wanted.pictures.digest,
+            published=wanted.published,
+        ),
+    )
+
+    def reference(found: Callable[[], Statistics], features: Optional[Callable[[], np.ndarray]]) -> Reference:
+        return Reference(
+            wanted.name,
+            wanted.origin,
+            wanted.pictures.count,
+            wanted.pictures.size,
+            wanted.pictures.lossless,
+            wanted.pictures.digest,
+            wanted.published,
+            found,
+            features,
+        )
+
+    file = _kept(kept, about, need_features)
+    if file:
+        report("line", text=f"the reference's features are in {kept}")
+        return reference(file.statistics, file.features if file.count is not None else None)
+    passed = features_of(wanted.pictures, extractor, batch, "reference", report)
+    computed = statistics(passed.features)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        feature_file.write(kept, computed, about, passed.features if need_features else None)
+    except OSError as error:
+        report("warning", text=f"the reference's statistics are not kept: {kept}: {error.strerror}")
+        features = passed.features
+        return reference(lambda: computed, lambda: features)
+    file = feature_file.read(kept)
+    return reference(lambda: computed, file.features if need_features else None)
+
+
+def _kept(path: Path, about: Dict[str, Any], need_features: bool) -> Optional[FeatureFile]:
+    """What an earlier call kept; None where it is missing, damaged, of something else or not enough."""
+    if not path.is_file():
+        return None
+    try:
+        file = feature_file.read(path)
+    except BigganError:
+        return None
+    same = file.about.get("extractor") == about["extractor"] and file.about.get("source") == about["source"]
+    return file if same and (file.count is not None or not need_features) else None

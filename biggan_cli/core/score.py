@@ -1,0 +1,319 @@
+"""Scores of generated pictures, each with what it is a score of."""
+
+import contextlib
+import fcntl
+import json
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from biggan_cli import __version__, protocols
+from biggan_cli import config as configs
+from biggan_cli.core import extractors, references, sources
+from biggan_cli.core.extractors import Extractor
+from biggan_cli.core.features import features_of
+from biggan_cli.core.references import Reference
+from biggan_cli.core.reporting import Report
+from biggan_cli.core.score_words import px, sentence
+from biggan_cli.core.sources import Source
+from biggan_cli.errors import UsageError
+from biggan_cli.metrics import digit_classifier, inception
+from biggan_cli.metrics.fid import frechet_distance, statistics
+from biggan_cli.metrics.inception_score import InceptionScoreSums
+from biggan_cli.metrics.kid import kernel_distance
+from biggan_cli.metrics.precision_recall import precision_recall
+from biggan_cli.protocols import CIFAR10_TEST, FULL, TEST, Protocol
+from biggan_cli.rundir import RunDir
+from biggan_cli.runtime.versions import lane, packages
+from biggan_cli.settings import ScoreConfig
+
+SCHEMA = 1
+SINGULAR = 2048
+"""With fewer images than features a covariance has no inverse, and a distance of it is far too large."""
+_WITH_REFERENCE = {"fid", "kid", "pr"}
+
+
+class ScoreResult(NamedTuple):
+    """A record for each source, as ``score.jsonl`` has them, and that file, None where there is no run."""
+
+    scores: List[Dict[str, Any]]
+    kept_in: Optional[str]
+
+
+def score(settings: ScoreConfig, report: Report) -> ScoreResult:
+    """Score pictures, and add a line for each source to ``score/score.jsonl`` of a run.
+
+    Raises:
+        UsageError: what is asked for cannot be: too few pictures, no such reference, another network.
+        NotReady: there is no Inception graph.
+        StepFailed: something is damaged.
+    """
+    protocol = protocols.find(settings.protocol)
+    place = sources.find(settings.pictures)
+    is_of_digits = place.data_spec() == "digits"
+    if place.features:
+        extractor = extractors.of_file(place.features, settings.extractor, report)
+    else:
+        default = digit_classifier.NAME if is_of_digits else inception.NAME
+        extractor = extractors.choose(settings.extractor, default, report)
+    num = FULL if extractor.name == inception.NAME else protocols.OWN_NUM
+    found = sources.of_place(place, settings.pictures, settings.sources, protocol, num, report)
+    _check_counts(settings, found[0])
+    reference = _reference(settings, protocol, place, extractor, found[0], report)
+    job = _Job(settings, protocol, extractor, reference)
+    report("table", title="scoring", rows=_rows(found, job))
+    for warning in [*_why_incomparable(found[0], job), *_warnings(found[0], job)]:
+        report("warning", text=warning)
+    scores = [_record(source, job, _measure(source, job, report)) for source in found]
+    return ScoreResult(scores, _keep(place.run, scores, report) if place.run else None)
+
+
+class _Job(NamedTuple):
+    """What all sources are measured with."""
+
+    settings: ScoreConfig
+    protocol: Optional[Protocol]
+    extractor: Extractor
+    reference: Optional[Reference]
+
+
+def _check_counts(settings: ScoreConfig, source: Source) -> None:
+    """What a metric needs is there, before an hour's work.
+
+    Raises:
+        UsageError: it is not.
+    """
+    count = source.count
+    if "is" in settings.metrics and count < settings.splits:
+        raise UsageError(f"{count} pictures do not fill {settings.splits} splits", fix=f"--splits {min(count, 10)}")
+    if count < 2:
+        raise UsageError(f"{count} picture is too few: a score needs 2 at least", fix="--num 50000")
+    if "is" in settings.metrics and source.features and not source.features.has_logits:
+        raise UsageError(f"{source.features.path} has no logits, which --is needs", fix="--fid, --kid or --pr alone")
+    _check_subsets(settings, count, "pictures")
+
+
+def _check_subsets(settings: ScoreConfig, count: int, what: str) -> None:
+    if "kid" in settings.metrics and count < settings.kid_subset_size:
+        raise UsageError(
+            f"--kid-subset-size {settings.kid_subset_size} is more than the {count} {what}",
+            fix=f"--kid-subset-size {max(2, count // 2)}",
+        )
+    if "pr" in settings.metrics and count <= settings.neighbours:
+        raise UsageError(
+            f"--neighbours {settings.neighbours} is not less than the {count} {what}", fix="--neighbours 1"
+        )
+
+
+def _reference(
+    settings: ScoreConfig,
+    protocol: Optional[Protocol],
+    place: sources.Place,
+    extractor: Extractor,
+    source: Source,
+    report: Report,
+) -> Optional[Reference]:
+    if not _WITH_REFERENCE.intersection(settings.metrics):
+        return None
+    asked = settings.reference
+    if protocol and protocol.reference:
+        if asked.name not in (None, protocol.reference):
+            raise UsageError(
+                f"--protocol {settings.protocol} compares with {protocol.reference}, not with --ref {asked.name}",
+                fix="leave one of them out",
+            )
+        asked = configs.replace(asked, name=protocol.reference)
+    need_features = bool({"kid", "pr"}.intersection(settings.metrics))
+    batch = settings.pictures.draw.batch
+    found = references.open_reference(asked, place, extractor, source.size, need_features, batch, report)
+    if found.count is not None:
+        _check_subsets(settings, found.count, "pictures of the reference")
+    return found
+
+
+def _rows(found: List[Source], job: _Job) -> List[Tuple[str, str]]:
+    source, reference = found[0], job.reference
+    size = f" of {px(source.size)}" if source.size else ""
+    rows = [("extractor", job.extractor.title()), ("pictures", f"{source.count:,}{size}, {source.name}")]
+    if source.how:
+        rows.append(("drawn", source.how))
+    if len(found) > 1:
+        rows.append(("sources", ", ".join(entry.label for entry in found)))
+    if reference:
+        count = f"{reference.count:,} images" if reference.count else "nobody knows how many images"
+        rows.append(("reference", f"{reference.name}, {count}, {reference.origin}"))
+    return [*rows, ("metrics", ", ".join(job.settings.metrics))]
+
+
+class _Measured(NamedTuple):
+    """What was computed, by its name in a record, and how long the pass over the pictures took."""
+
+    values: Dict[str, Any]
+    seconds: float
+
+
+def _measure(source: Source, job: _Job, report: Report) -> _Measured:
+    """All metrics of one source from one pass."""
+    settings, protocol, reference = job.settings, job.protocol, job.reference
+    shuffle = settings.shuffle and (protocol is None or protocol.shuffle)
+    seed = settings.metric_seed if shuffle else None
+    sums = InceptionScoreSums(source.count, settings.splits, seed) if "is" in settings.metrics else None
+    if source.features:
+        features, seconds = source.features.features(), 0.0
+        if sums:
+            sums.add(source.features.logits())
+    else:
+        batch = settings.pictures.draw.batch
+        passed = features_of(source.pictures, job.extractor, batch, f"scoring the {source.label}", report, sums)
+        features, seconds = passed.features, passed.seconds
+    values: Dict[str, Any] = {}
+    if sums:
+        result = sums.result()
+        how = dict(splits=settings.splits, shuffled=shuffle, seed=seed)
+        values["inception_score"] = dict(result._asdict(), **how)
+    if "fid" in settings.metrics:
+        count = len(features) // 100 * 100 if protocol and protocol.hundreds else len(features)
+        distance = frechet_distance(statistics(features[:count]), reference.statistics())
+        values["fid"] = dict(distance._asdict(), count=count)
+    if {"kid", "pr"}.intersection(settings.metrics):
+        values.update(_from_features(features, reference, settings, report))
+    return _Measured(values, seconds)
+
+
+def _from_features(features, reference: Reference, settings: ScoreConfig, report: Report) -> Dict[str, Any]:
+    """The metrics that need the reference's features and not only their statistics."""
+    real = reference.features()
+    values: Dict[str, Any] = {}
+
+    def progress(what: str):
+        return lambda done, total: report("advance", what=what, done=done, total=total)
+
+    if "kid" in settings.metrics:
+        subsets, size, seed = settings.kid_subsets, settings.kid_subset_size, settings.metric_seed
+        distance = kernel_distance(features, real, subsets, size, seed, progress("KID"))
+        values["kid"] = dict(distance._asdict(), subsets=subsets, subset_size=size, seed=seed)
+    if "pr" in settings.metrics:
+        found = precision_recall(features, real, settings.neighbours, progress("precision and recall"))
+        values.update(found._asdict(), neighbours=settings.neighbours)
+    return values
+
+
+def _record(source: Source, job: _Job, measured: _Measured) -> Dict[str, Any]:
+    reasons = _why_incomparable(source, job)
+    reference, extractor = job.reference, job.extractor
+    record = dict(
+        schema=SCHEMA,
+        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        source=source.label,
+        **measured.values,
+        samples=dict(
+            count=source.count,
+            size=list(source.size) if source.size else None,
+            source=source.name,
+            lossless=source.lossless,
+            **source.facts,
+        ),
+        reference=reference.about() if reference else None,
+        extractor=extractor.about(),
+        protocol=job.settings.protocol,
+        comparable=not reasons,
+        why_incomparable=reasons,
+        warnings=[*reasons, *_warnings(source, job)],
+        emulated=bool(source.facts.get("emulated")),
+        biggan=__version__,
+        lane=lane(),
+        versions=packages(),
+        seconds=round(measured.seconds, 3),
+        images_per_second=round(source.count / measured.seconds, 2) if measured.seconds else None,
+    )
+    record["sentence"] = sentence(record)
+    if extractor.name == inception.NAME:
+        record.update(_torch_fidelity_names(measured.values))
+    return record
+
+
+def _torch_fidelity_names(values: Dict[str, Any]) -> Dict[str, Any]:
+    """The same numbers under the names that torch-fidelity prints; ``precision`` and ``recall`` have them already."""
+    found: Dict[str, Any] = {}
+    for ours, theirs in (("inception_score", "inception_score"), ("kid", "kernel_inception_distance")):
+        if ours in values:
+            found.update({f"{theirs}_{part}": values[ours][part] for part in ("mean", "std")})
+    if "fid" in values:
+        found["frechet_inception_distance"] = values["fid"]["value"]
+    return found
+
+
+def _why_incomparable(source: Source, job: _Job) -> List[str]:
+    """Each reason why published numbers are of something else."""
+    settings, protocol, reference = job.settings, job.protocol, job.reference
+    reasons = [job.extractor.why_incomparable(), protocol.incomparable if protocol else None]
+    if job.extractor.name == inception.NAME:
+        reasons += _unlike_published(source, reference)
+    if not source.lossless:
+        reasons.append("some pictures went through a lossy format, which alone can change FID by several points")
+    if reference and not reference.lossless:
+        reasons.append("some pictures of the reference went through a lossy format")
+    if source.facts.get("emulated"):
+        reasons.append("the offline model is emulated: no device computed it")
+    truncation, trained = source.facts.get("truncation"), source.facts.get("trained_truncation")
+    if truncation != trained:
+        reasons.append(f"truncation {truncation or 'none'}, where the training had {trained or 'none'}")
+    if settings.splits != 10 and "is" in settings.metrics:
+        reasons.append(f"{settings.splits} splits instead of 10")
+    if "kid" in settings.metrics and (settings.kid_subsets, settings.kid_subset_size) != (100, 1000):
+        reasons.append(f"KID of {settings.kid_subsets} subsets of {settings.kid_subset_size} instead of 100 of 1000")
+    return [reason for reason in reasons if reason]
+
+
+def _unlike_published(source: Source, reference: Optional[Reference]) -> List[str]:
+    """What differs from the ways in which scores of CIFAR-10 are published."""
+    reasons = []
+    published = reference.published if reference else None
+    usual, what = (TEST, "against the test set") if published == CIFAR10_TEST else (FULL, "against the training set")
+    if source.count != usual:
+        what = what if reference else "of Inception"
+        reasons.append(f"{source.count:,} images, where published scores {what} are of {usual:,}")
+    if reference and published is None:
+        reasons.append(f"the reference is not CIFAR-10's complete training or test set, but {reference.name}")
+    if published and source.size != reference.size:
+        reasons.append(f"the pictures are not of {px(reference.size)}, as those of {published} are")
+    return reasons
+
+
+def _warnings(source: Source, job: _Job) -> List[str]:
+    """What else a reader should know."""
+    warnings, reference = [], job.reference
+    if "fid" in job.settings.metrics and source.count < SINGULAR and job.extractor.name == inception.NAME:
+        warnings.append(
+            f"{source.count:,} images are fewer than {SINGULAR:,}: FID is much too high, and good only to follow a run"
+        )
+    truncation = source.facts.get("truncation")
+    if truncation is not None and truncation == source.facts.get("trained_truncation"):
+        warnings.append(f"z is truncated at {truncation:g}, as in training")
+    if reference and reference.size and source.size and reference.size != source.size and not reference.published:
+        warnings.append(f"the pictures are of {px(source.size)}, those of the reference of {px(reference.size)}")
+    return warnings
+
+
+def _keep(run: RunDir, scores: List[Dict[str, Any]], report: Report) -> Optional[str]:
+    """Append a line for each source, in one write; a score is not lost because its file cannot be written."""
+    path = run.score
+    lines = "".join(json.dumps(record) + "\n" for record in scores)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with open(str(path), "a+b") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            start = handle.seek(0, 2)
+            if start:  # a line that was cut off stays what it is, and spoils no other
+                handle.seek(start - 1)
+                lines = lines if handle.read(1) == b"\n" else "\n" + lines
+            try:
+                handle.write(lines.encode())
+                handle.flush()
+            except OSError:
+                with contextlib.suppress(OSError):
+                    handle.truncate(start)
+                raise
+    except OSError as error:
+        report("warning", text=f"the scores are not kept: {path}: {error.strerror}")
+        return None
+    return str(path)

@@ -1,0 +1,113 @@
+"""The words of scores: a sentence to paste, a table, what compares with what."""
+
+from typing import Any, List, Mapping, Sequence, Tuple
+
+from biggan_cli.metrics import digit_classifier
+
+Record = Mapping[str, Any]
+"""A line of ``score.jsonl``."""
+
+
+def px(size: Sequence[int]) -> str:
+    """Of (height, width)."""
+    return f"{size[1]}x{size[0]} px"
+
+
+def sentence(record: Record) -> str:
+    """What was measured, of what and how, in one sentence."""
+    samples, reference, extractor = record["samples"], record["reference"], record["extractor"]
+    parts = [f"{name} {value}" for name, value, _ in numbers(record)]
+    of = f"of {samples['count']:,} images"
+    if samples["size"]:
+        of += f" ({px(samples['size'])})"
+    how = []
+    if "weights" in samples:
+        truncation = samples["truncation"]
+        how = [
+            f"step {samples['step']}",
+            f"{'EMA' if samples['weights'] == 'ema' else samples['weights']} weights",
+            f"{samples['batch_norm']} batch-norm statistics",
+            f"truncation {truncation:g}" if truncation else "no truncation",
+            samples["latents"],
+            f"levels rounded {'down' if samples['quantisation'] == 'down' else 'to nearest'}",
+        ]
+    how.append("lossless" if samples["lossless"] else "through a lossy format")
+    if extractor["name"] == digit_classifier.NAME:
+        network = f"features of biggan's digit classifier (sha256 {extractor['sha256'][:12]}), not Inception"
+    else:
+        official = "2015-12-05" if extractor["official"] else "of another origin"
+        network = f"Inception {official} (sha256 {extractor['sha256'][:12]})"
+    against = ""
+    if reference:
+        count = f" ({reference['count']:,} images)" if reference["count"] else ""
+        against = f", against {reference['name']}{count}"
+    ending = f"; biggan {record['biggan']}, {record['lane']}"
+    device = " on an emulated device" if record["emulated"] else ""
+    return f"{', '.join(parts)} {of}{device}: {', '.join(how)}; {network}{against}{ending}."
+
+
+def numbers(record: Record) -> List[Tuple[str, str, str]]:
+    """The scores as words: name, value, and how it was made."""
+    rows = []
+    digits = record["extractor"]["name"] == digit_classifier.NAME
+    label = "digit {}" if digits else "{}"
+    found = record.get("inception_score")
+    if found:
+        order = f"shuffled with seed {found['seed']}" if found["shuffled"] else "in the order given"
+        how = f"{found['splits']} splits, {order}{', of 10 at most' if digits else ''}"
+        rows.append((label.format("IS"), f"{found['mean']:.3f} ± {found['std']:.3f}", how))
+    found = record.get("fid")
+    if found:
+        how = f"the first {found['count']:,} images" if found["count"] != record["samples"]["count"] else ""
+        rows.append((label.format("FID"), without_minus_zero(found["value"], 3), how))
+    found = record.get("kid")
+    if found:
+        how = f"{found['subsets']} subsets of {found['subset_size']}"
+        value = f"{without_minus_zero(found['mean'], 6)} ± {found['std']:.6f}"
+        rows.append((label.format("KID"), value, how))
+    if "precision" in record:
+        how = f"{record['neighbours']} neighbours"
+        rows.append((label.format("precision"), f"{record['precision']:.4f}", how))
+        rows.append((label.format("recall"), f"{record['recall']:.4f}", how))
+    return rows
+
+
+def without_minus_zero(value: float, digits: int) -> str:
+    """Rounded; what rounding leaves of a distance 0 may be below it."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def table(scores: Sequence[Record]) -> Tuple[List[str], List[List[str]]]:
+    """One source: a row for each score. Several: a row for each, with how far it is from the first one."""
+    first = scores[0]
+    if len(scores) == 1:
+        return [], [list(row) for row in numbers(first)]
+    headings, rows = ["source"], []
+    for name, _, _ in numbers(first):
+        headings += [name, "change"]
+    for record in scores:
+        row = [record["source"]]
+        for (_, value, _), own, base in zip(numbers(record), _means(record), _means(first)):
+            row += [value, "" if record is first else f"{round(own - base, 4) + 0.0:+.4f}"]
+        rows.append(row)
+    return headings, rows
+
+
+def words(scores: Sequence[Record]) -> str:
+    """What stands below the table: whether it compares with published scores, and the sentence of the first."""
+    lines = []
+    for number, record in enumerate(scores):
+        reasons = record["why_incomparable"]
+        if number and reasons == scores[0]["why_incomparable"]:
+            continue
+        label = f", {record['source']}" if number else ""
+        lines.append(f"comparable with published scores{label}: {'no' if reasons else 'yes'}")
+        lines += [f"  - {reason}" for reason in reasons if not number or reason not in scores[0]["why_incomparable"]]
+    return "\n".join([*lines, "", scores[0]["sentence"]])
+
+
+def _means(record: Record) -> List[float]:
+    """The numbers in the order of :func:`numbers`."""
+    parts = dict(inception_score="mean", fid="value", kid="mean")
+    found = [record[name][part] for name, part in parts.items() if name in record]
+    return found + [record[name] for name in ("precision", "recall") if name in record]
