@@ -12,7 +12,7 @@ export LANE PYTHON
 
 help:
 	@echo 'make setup   create the environment'
-	@echo 'make demo    train on the built-in digits, draw, freeze, convert, run, compare (three to five minutes)'
+	@echo 'make demo    train on the built-in digits, draw, freeze, convert, run, compare, score (three to five minutes)'
 	@echo 'make test    run all tests'
 	@echo 'make check   style and static checks'
 	@echo 'make docs    write the command reference in README.md anew'

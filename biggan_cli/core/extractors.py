@@ -8,6 +8,7 @@ from biggan_cli.errors import UsageError
 from biggan_cli.metrics import digit_classifier, inception, published
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.rundir import sha256
+from biggan_cli.runtime.tf import load as load_tensorflow
 from biggan_cli.settings import ExtractorConfig
 
 
@@ -49,6 +50,7 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
         UsageError: the file is another network, or options do not go together.
         StepFailed: the file is damaged.
     """
+    load_tensorflow()
     asked = Path(settings.inception).expanduser() if settings.inception else None
     if (settings.name or default) == digit_classifier.NAME:
         if asked or settings.fetch:
@@ -63,9 +65,10 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
             lambda done, total: report("advance", what="fetching Inception", done=done, total=total)
         )
     found = published.find_inception(asked)
+    label = f"--inception {found.path}" if settings.inception else str(found.path)
 
     def open_it() -> inception.Inception:  # read again: a hundred megabytes are not kept in memory meanwhile
-        return inception.Inception(published.find_inception(asked).data, str(found.path), settings.device)
+        return inception.Inception(published.find_inception(asked).data, label, settings.device)
 
     return Extractor(inception.NAME, found.sha256, found.official, 2048, open_it)
 

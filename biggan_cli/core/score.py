@@ -203,7 +203,8 @@ def _record(source: Source, job: _Job, measured: _Measured) -> Dict[str, Any]:
     record = dict(
         schema=SCHEMA,
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        source=source.label,
+        source=source.kind,
+        label=source.label,
         **measured.values,
         samples=dict(
             count=source.count,

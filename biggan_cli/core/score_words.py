@@ -78,19 +78,21 @@ def without_minus_zero(value: float, digits: int) -> str:
 
 
 def table(scores: Sequence[Record]) -> Tuple[List[str], List[List[str]]]:
-    """One source: a row for each score. Several: a row for each, with how far it is from the first one."""
-    first = scores[0]
+    """A row for each score, and a column for each source with how far it is from the first one."""
     if len(scores) == 1:
-        return [], [list(row) for row in numbers(first)]
-    headings, rows = ["source"], []
-    for name, _, _ in numbers(first):
-        headings += [name, "change"]
-    for record in scores:
-        row = [record["source"]]
-        for (_, value, _), own, base in zip(numbers(record), _means(record), _means(first)):
-            row += [value, "" if record is first else f"{round(own - base, 4) + 0.0:+.4f}"]
-        rows.append(row)
-    return headings, rows
+        return [], [list(row) for row in numbers(scores[0])]
+    rows = [[name, value] for name, value, _ in numbers(scores[0])]
+    for record in scores[1:]:
+        for row, (_, value, _), own, base in zip(rows, numbers(record), _means(record), _means(scores[0])):
+            row.append(f"{value.split()[0]} ({own - base + 0.0:+.4f})".replace("-0.0000", "+0.0000"))
+    return ["", *(_heading(record) for record in scores)], rows
+
+
+def _heading(record: Record) -> str:
+    """Of a column: not the whole name of an offline model."""
+    if record["source"] == "om":
+        return "emulated om" if record["emulated"] else "om"
+    return record["label"]
 
 
 def words(scores: Sequence[Record]) -> str:
@@ -100,7 +102,7 @@ def words(scores: Sequence[Record]) -> str:
         reasons = record["why_incomparable"]
         if number and reasons == scores[0]["why_incomparable"]:
             continue
-        label = f", {record['source']}" if number else ""
+        label = f", {record['label']}" if number else ""
         lines.append(f"comparable with published scores{label}: {'no' if reasons else 'yes'}")
         lines += [f"  - {reason}" for reason in reasons if not number or reason not in scores[0]["why_incomparable"]]
     return "\n".join([*lines, "", scores[0]["sentence"]])

@@ -46,8 +46,12 @@ class Place(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Pictures with what is known of them: ``facts`` for records, ``how`` in words."""
+    """Pictures with what is known of them: ``facts`` for records, ``how`` in words.
 
+    ``kind`` is a form of a run, as ``--source`` has it, or ``pictures`` or ``features``.
+    """
+
+    kind: str
     label: str
     name: str
     how: str
@@ -125,13 +129,12 @@ def of_place(
         raise UsageError(f"{given[0] if given else '--source'} is for runs, {config.what} is none")
     if place.features:
         about = place.features.about["source"]
-        return [
-            Source("features", about["name"], about.get("how", ""), about.get("facts", {}), features=place.features)
-        ]
+        how, facts = about.get("how", ""), about.get("facts", {})
+        return [Source("features", "features", about["name"], how, facts, features=place.features)]
     found = of_data(place.data, NATIVE) if place.data else place.pictures
     if protocol and found.count != protocol.num:
         raise UsageError(f"{config.what} has {found.count} pictures, the protocol takes {protocol.num}")
-    return [Source("pictures", found.name, "", {}, found)]
+    return [Source("pictures", "pictures", found.name, "", {}, found)]
 
 
 def _of_run(
@@ -170,9 +173,9 @@ def _of_run(
     how = f"step {checkpoint.step}, {generators.described(draw)}, {latents}"
     size = (record.config.model.resolution,) * 2
 
-    def source(label: str, floats: Callable[[int], Iterator[np.ndarray]], **more) -> Source:
+    def source(kind: str, label: str, floats: Callable[[int], Iterator[np.ndarray]], **more) -> Source:
         found = Pictures(str(run), count, size, not (protocol and protocol.jpeg), "", lambda n: map(to_u8, floats(n)))
-        return Source(label, str(run), how, dict(facts, **more), found)
+        return Source(kind, label, str(run), how, dict(facts, **more), found)
 
     def of_checkpoint(batch: int) -> Iterator[np.ndarray]:
         batched = configs.replace(draw, batch=batch)
@@ -189,12 +192,12 @@ def _of_run(
     found = []
     for kind in kinds:
         if kind == "checkpoint":
-            found.append(source("checkpoint", of_checkpoint, files=checkpoint.inputs()))
+            found.append(source(kind, "checkpoint", of_checkpoint, files=checkpoint.inputs()))
         elif kind == "pb":
-            found.append(source("frozen graph", of_graph, graph_sha256=spec.sha256))
+            found.append(source(kind, "frozen graph", of_graph, graph_sha256=spec.sha256))
         else:
             details = {key: ran.manifest["details"][key] for key in ("model", "soc", "precision", "emulated")}
-            found.append(source(label_of(ran), of_device, graph_sha256=spec.sha256, **details))
+            found.append(source(kind, label_of(ran), of_device, graph_sha256=spec.sha256, **details))
     return found
 
 

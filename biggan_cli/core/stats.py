@@ -43,7 +43,7 @@ def stats(settings: StatsConfig, report: Report) -> StatsResult:
     num = protocols.FULL if extractor.name == inception.NAME else protocols.OWN_NUM
     if place.data and settings.held_out:
         found = sources.of_data(place.data, sources.NATIVE, held_out=True)
-        source = sources.Source("pictures", found.name, "", {}, found)
+        source = sources.Source("pictures", "pictures", found.name, "", {}, found)
     elif settings.held_out:
         raise UsageError("--held-out is for data sets", fix="biggan stats digits --held-out")
     else:

@@ -30,7 +30,7 @@ class FeatureFile(NamedTuple):
     has_logits: bool
 
     def statistics(self) -> Statistics:
-        return Statistics(*self._arrays("mu", "sigma"))
+        return Statistics(*(array.astype(np.float64) for array in self._arrays("mu", "sigma")))
 
     def features(self) -> np.ndarray:
         return self._arrays("features")[0]
@@ -97,7 +97,7 @@ def read(path: Path, flag: str = "") -> FeatureFile:
             f"{label}: mu has the shape {mean.shape}, sigma {covariance.shape}", fix="mu [D] and sigma [D, D]"
         )
     if mean.dtype.kind != "f" or covariance.dtype.kind != "f":
-        raise UsageError(f"{label}: mu is {mean.dtype}, sigma {covariance.dtype}, not float64")
+        raise UsageError(f"{label}: mu is {mean.dtype}, sigma {covariance.dtype}, not floats")
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise StepFailed(f"{label} has values that are not finite")
     if not np.allclose(covariance, covariance.T, rtol=1e-6, atol=1e-9 * np.abs(covariance).max()):

@@ -60,8 +60,8 @@ class Inception:
             self._logits = tf.matmul(self._features, product.inputs[1])  # the score is defined without the bias
         self._context = open_session(self._graph, device, exact=True)
         self._session = self._context.__enter__()
-        for name, value in weights.items():
-            assign_values(self._session, variables, {name: value})
+        while weights:  # each is let go of as soon as TensorFlow has it
+            assign_values(self._session, variables, dict([weights.popitem()]))
 
     def __enter__(self) -> "Inception":
         return self

@@ -77,12 +77,12 @@ def _squared_radii(features: np.ndarray, neighbours: int, tell: Callable[[], Non
                 _keep_nearest(nearest[columns], distances.T)
             _keep_nearest(nearest[rows], distances)
             tell()
-    return nearest.max(axis=1)
+    return nearest[:, -1]
 
 
 def _keep_nearest(nearest: np.ndarray, distances: np.ndarray) -> None:
-    """Put into ``nearest`` [N, k] those of ``distances`` [N, M] that are smaller than its own."""
-    closer = distances.min(axis=1) < nearest.max(axis=1)
+    """Put into ``nearest`` [N, k], whose last column is its largest, what is smaller in ``distances`` [N, M]."""
+    closer = distances.min(axis=1) < nearest[:, -1]
     candidates = np.concatenate([nearest[closer], distances[closer]], axis=1)
     neighbours = nearest.shape[1]
     nearest[closer] = np.partition(candidates, neighbours - 1, axis=1)[:, :neighbours]

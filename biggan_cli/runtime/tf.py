@@ -50,6 +50,14 @@ class _LoadedWhenUsed:
 tf = _LoadedWhenUsed()
 
 
+def load() -> None:
+    """Load TensorFlow now, before the caller holds anything large.
+
+    What runs while it is loaded is never freed by 1.15: all that the calling functions hold then, and later.
+    """
+    _tensorflow()
+
+
 def assign_values(session, variables: Mapping, values: Mapping) -> None:
     """Set ``variables[name]`` to ``values[name]`` for every name in ``values``, in one ``session.run``."""
     chosen = [(variables[name].initializer, value) for name, value in values.items()]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The life of a small BigGAN on the built-in digits: train, draw, morph, count what is recognised, and go all the way
-# to the outputs of an offline model. CPU stand-ins take the place of atc and msame; BIGGAN_TOOLCHAIN=auto takes the
-# real ones.
+# to the outputs of an offline model; its scores are compared with the checkpoint's. CPU stand-ins take the place of
+# atc and msame; BIGGAN_TOOLCHAIN=auto takes the real ones.
 set -eu
 runs=${BIGGAN_RUNS:-runs}
 here=$(dirname "$0")
@@ -15,7 +15,8 @@ python "$here/recognize.py" --outdir "$runs"
 BIGGAN_TOOLCHAIN=${BIGGAN_TOOLCHAIN:-emulator}
 export BIGGAN_TOOLCHAIN
 biggan freeze --outdir "$runs"
-biggan to-bin --outdir "$runs"
+biggan to-bin --num 1000 --outdir "$runs"
 biggan atc --soc Ascend310 --outdir "$runs"
 biggan msame-run --outdir "$runs"
 biggan verify --outdir "$runs"
+biggan score --source checkpoint,pb,om --outdir "$runs"

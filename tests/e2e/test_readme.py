@@ -9,6 +9,7 @@ import biggan_cli
 from biggan_cli.cli.reference import with_reference
 from tests.conftest import TINY, run_biggan, small_cifar10
 from tests.e2e.test_import_checkpoint import REF32
+from tests.fakes.inception import tiny_graph
 
 ROOT = Path(biggan_cli.__file__).parent.parent
 README = ROOT / "README.md"
@@ -35,19 +36,35 @@ def test_every_command_of_the_readme_runs(tmp_path):
     for path in REF32.glob("model.ckpt.*"):
         shutil.copy(str(path), str(place))
     cifar = small_cifar10(tmp_path / "cifar")
+    graph = tmp_path / "inception.pb"
+    graph.write_bytes(tiny_graph().SerializeToString())
+    environment = {
+        "BIGGAN_TOOLCHAIN": "emulator",
+        "BIGGAN_INCEPTION": str(graph),
+        "BIGGAN_DATA": f"cifar10:{cifar}",
+        "BIGGAN_CACHE": str(tmp_path / "cache"),
+    }
+    placeholders = {"cifar10:DIR": f"cifar10:{cifar}", "PICTURES": "runs/00000-digits-32-digits/sample/00000"}
     trained = False
     done = []
     for arguments in commands():
         if arguments[0] == "train":
             arguments += ["--steps", "6"] if trained else [*TINY, "--steps", "2"]
             trained = True
-        arguments = [{"cifar10:DIR": f"cifar10:{cifar}"}.get(argument, argument) for argument in arguments]
-        run_biggan(*arguments, cwd=tmp_path, env={"BIGGAN_TOOLCHAIN": "emulator"}, check=0)
+        if arguments[0] == "score" and not {"PICTURES", "--source"}.intersection(arguments):
+            arguments += ["--num", "24"]
+        if "--kid" in arguments:
+            arguments += ["--kid-subset-size", "10"]
+        arguments = [placeholders.get(argument, argument) for argument in arguments]
+        run_biggan(*arguments, cwd=tmp_path, env=environment, check=0)
         done.append(arguments[0])
-    started = ["train", "sample", "interpolate", "train", "freeze", "atc"]
+    started = ["train", "sample", "interpolate", "train", "freeze", "atc", "score"]
     deployed = ["freeze", "to-bin", "atc", "msame-run", "verify"]
-    assert done == [*started, "import-checkpoint", "sample", "train", "export-checkpoint", *deployed]
+    scored = ["score", "score", "score", "stats"]
+    assert done == [*started, "import-checkpoint", "sample", "train", "export-checkpoint", *deployed, *scored]
     assert list(tmp_path.glob("runs/00000-*/interpolate/three-to-eight.gif"))
+    (kept,) = tmp_path.glob("runs/00001-*/score/score.jsonl")
+    assert len(kept.read_text().splitlines()) == 4
 
 
 def test_the_targets_of_the_makefile_are_listed():

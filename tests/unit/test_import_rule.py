@@ -13,13 +13,16 @@ PACKAGE = Path(biggan_cli.__file__).parent
 # A room imports only its own and what stands after it.
 LEVELS = [
     *("cli", "core", "training", "inference", "metrics", "emulator", "deploy", "data", "model", "runtime"),
-    *("rundir", "config", "settings", "errors"),
+    *("rundir", "config", "protocols", "settings", "errors"),
 ]
 DOORS = {
     "tensorflow": {"runtime/tf.py"},
     "npu_bridge": {"runtime/device.py"},
     "subprocess": {"runtime/process.py"},
     "rich": {"cli/console.py"},
+    "urllib": {"runtime/network.py"},
+    "http": {"runtime/network.py"},
+    "socket": {"rundir.py"},
 }
 
 
