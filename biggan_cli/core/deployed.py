@@ -31,12 +31,17 @@ class Plan(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """Input files with what is in them; ``sha256`` is that of their manifest."""
+    """Input files with what is in them; ``sha256`` is that of their manifest.
+
+    ``truncation`` is that of their z, None for none; ``latents_file`` is where these were taken from, None: of seeds.
+    """
 
     name: str
     folder: Path
     index: BinIndex
     sha256: str
+    truncation: Optional[float]
+    latents_file: Optional[str]
 
 
 def open_model(run: RunDir, spec: GraphSpec, name: Optional[str]) -> OfflineModel:
@@ -106,7 +111,9 @@ def open_bins(run: RunDir, spec: GraphSpec, which: Optional[str]) -> Bins:
         )
     if not is_unchanged(found):
         raise StepFailed(f"{found.folder} is not what to-bin left: a file was changed", fix=again)
-    return Bins(found.name, found.folder, index, sha256(found.folder / "manifest.json"))
+    asked = found.manifest["config"]
+    digest = sha256(found.folder / "manifest.json")
+    return Bins(found.name, found.folder, index, digest, asked["truncation"], asked["latents"]["file"])
 
 
 def device_runs(run: RunDir, spec: GraphSpec) -> List[Finished]:

@@ -110,6 +110,8 @@ def msame_run(run: RunDir, settings: MsameRunConfig, report: Report) -> MsameRun
             model=job.model.name,
             bins=job.bins.name if job.bins.folder.parent == run.path / "bin" else str(job.bins.folder.absolute()),
             bins_sha256=job.bins.sha256,
+            truncation=job.bins.truncation,
+            latents_file=job.bins.latents_file,
             graph_sha256=job.spec.sha256,
             **times,
         )

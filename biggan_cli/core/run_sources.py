@@ -1,0 +1,230 @@
+"""The pictures of a run to score: drawn from a checkpoint or its frozen graph, or as its offline model left them.
+
+Several forms of one run are drawn from the same latents, so that what differs is the form.
+"""
+
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from biggan_cli import config as configs
+from biggan_cli.config import ModelConfig
+from biggan_cli.core import generators
+from biggan_cli.core.deployed import device_runs, label_of, latents_of
+from biggan_cli.core.reporting import Report, without_tables
+from biggan_cli.data import images
+from biggan_cli.data.pictures import Pictures
+from biggan_cli.deploy.bins import outputs, read_index
+from biggan_cli.deploy.spec import GraphSpec, read_spec
+from biggan_cli.errors import UsageError
+from biggan_cli.inference.frozen import FrozenGenerator, read_graph
+from biggan_cli.metrics.feature_file import FeatureFile
+from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
+from biggan_cli.protocols import Protocol
+from biggan_cli.rundir import Finished, RunDir
+from biggan_cli.settings import DrawConfig, PicturesConfig
+
+
+class Source(NamedTuple):
+    """Pictures with what is known of them: ``facts`` for records, ``how`` in words.
+
+    ``kind`` is a form of a run, as ``--source`` has it, or ``pictures`` or ``features``.
+    """
+
+    kind: str
+    label: str
+    name: str
+    how: str
+    facts: Dict[str, Any]
+    pictures: Optional[Pictures] = None
+    features: Optional[FeatureFile] = None
+
+    @property
+    def count(self) -> int:
+        return self.pictures.count if self.pictures else self.features.count
+
+    @property
+    def size(self) -> Optional[Tuple[int, int]]:
+        """Height, width."""
+        if self.pictures:
+            return self.pictures.size
+        size = self.features.about["source"].get("size")
+        return tuple(size) if size else None
+
+    @property
+    def lossless(self) -> bool:
+        return self.pictures.lossless if self.pictures else bool(self.features.about["source"].get("lossless"))
+
+
+class _Latents(NamedTuple):
+    """``make`` gives z [N, z_dim] and y [N] when they are needed; ``words`` say which."""
+
+    count: int
+    words: str
+    truncation: Optional[float]
+    make: Callable[[], Tuple[np.ndarray, np.ndarray]]
+
+
+def of_run(
+    run: RunDir, config: PicturesConfig, kinds: Sequence[str], protocol: Optional[Protocol], num: int, report: Report
+) -> List[Source]:
+    """A source for each kind, all checked, nothing drawn yet.
+
+    Args:
+        num: how many pictures are drawn where nobody says.
+
+    Raises:
+        UsageError: a form that the run does not have yet, or options that do not go together.
+        StepFailed: a damaged file.
+    """
+    asked = configs.replace(config.draw, truncation=protocol.truncation) if protocol else config.draw
+    spec = ran = None
+    if set(kinds) != {"checkpoint"}:
+        spec = read_spec(run)
+        _check_frozen(run, spec, asked)
+        asked = generators.as_frozen(spec, asked)
+    if "om" in kinds:
+        ran = _device_run(run, spec, config.om)
+    elif config.om is not None:
+        raise UsageError(f"--om {config.om} is for --source om", fix="--source om")
+    checkpoint, record, draw = generators.decide(run, asked)
+    model, class_names = record.config.model, record.class_names
+    wanted = config.num or (protocol.num if protocol else None)
+    if ran:
+        latents = _latents_of_device(run, spec, ran, config, wanted, len(class_names))
+    else:
+        latents = _latents_of_seeds(config, wanted, num, model, draw.truncation)
+    draw = configs.replace(draw, truncation=latents.truncation)
+    facts = dict(
+        step=checkpoint.step,
+        weights=draw.weights,
+        batch_norm=draw.bn,
+        truncation=draw.truncation,
+        trained_truncation=record.config.train.truncation,
+        latents=latents.words,
+        quantisation="down" if protocol and protocol.floor else "nearest",
+        jpeg=protocol.jpeg if protocol else None,
+    )
+    how = f"step {checkpoint.step}, {generators.described(draw)}, {latents.words}"
+    as_levels = _quantised(protocol)
+
+    def source(kind: str, label: str, floats: Callable[[int], Iterator[np.ndarray]], **more) -> Source:
+        pictures = Pictures(
+            name=str(run),
+            count=latents.count,
+            size=(model.resolution,) * 2,
+            lossless=facts["jpeg"] is None,
+            digest="",
+            batches=lambda batch: map(as_levels, floats(batch)),
+        )
+        return Source(kind, label, str(run), how, dict(facts, **more), pictures)
+
+    def of_checkpoint(batch: int) -> Iterator[np.ndarray]:
+        settings = configs.replace(asked, batch=batch)
+        with generators.open_generator(run, settings, [], without_tables(report)) as opened:
+            yield from opened.sampler.images(*latents.make())
+
+    def of_graph(batch: int) -> Iterator[np.ndarray]:
+        with FrozenGenerator(read_graph(run.frozen_graph), spec, draw.device) as generator:
+            yield from generator.images(*latents.make())
+
+    def of_device(batch: int) -> Iterator[np.ndarray]:
+        return outputs(ran.folder, read_index(ran.folder), spec, latents.count)
+
+    found = []
+    for kind in kinds:
+        if kind == "checkpoint":
+            found.append(source(kind, "checkpoint", of_checkpoint, files=checkpoint.inputs()))
+        elif kind == "pb":
+            found.append(source(kind, "frozen graph", of_graph, graph_sha256=spec.sha256))
+        else:
+            details = {key: ran.manifest["details"][key] for key in ("model", "soc", "precision", "emulated")}
+            found.append(source(kind, label_of(ran), of_device, graph_sha256=spec.sha256, **details))
+    return found
+
+
+def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig) -> None:
+    """A frozen graph is what it was made: options that say otherwise are not passed over.
+
+    Raises:
+        UsageError: one of them does.
+    """
+    given = [("--truncation", asked.truncation, spec.truncation)] if asked.truncation != "run" else []
+    given += [("--checkpoint", asked.checkpoint, str(spec.step))] if asked.checkpoint not in (None, "latest") else []
+    given += [("--bn", asked.bn, spec.bn)] if asked.bn is not None else []
+    given += [("--weights", asked.weights, spec.weights)] if asked.weights != "ema" else []
+    for flag, value, frozen in given:
+        if value != frozen:
+            value = "none" if value is None else f"{value:g}" if isinstance(value, float) else value
+            raise UsageError(
+                f"the graph in {run} was frozen with {flag} {'none' if frozen is None else frozen}, not {value}",
+                fix=f"biggan freeze {run} {flag} {value}",
+            )
+
+
+def _device_run(run: RunDir, spec: GraphSpec, model: Optional[str]) -> Finished:
+    """What ``msame-run`` left last, of the offline model that is meant."""
+    ran = device_runs(run, spec)
+    if not ran:
+        raise UsageError(
+            f"no offline model of this graph ran yet in {run}",
+            looked_for=str(run.path / "msame"),
+            fix=f"biggan atc {run}, then biggan msame-run {run}",
+        )
+    for entry in reversed(ran):
+        if model in (None, entry.manifest["details"]["model"]):
+            return entry
+    known = ", ".join(entry.manifest["details"]["model"] for entry in ran)
+    raise UsageError(f"--om {model} did not run on the latest input files", hint=f"what did: {known}")
+
+
+def _latents_of_device(
+    run: RunDir, spec: GraphSpec, ran: Finished, config: PicturesConfig, wanted: Optional[int], num_classes: int
+) -> _Latents:
+    """Those that the offline model ran on: all of them, or the first."""
+    index, details = read_index(ran.folder), ran.manifest["details"]
+    if config.seeds is not None:
+        raise UsageError("--seeds does not go with --source om, whose latents are those that it ran on")
+    if (wanted or 0) > index.num:
+        raise UsageError(
+            f"{wanted} pictures are asked for, and {ran.folder} has {index.num}",
+            fix=f"biggan to-bin {run} --num {wanted}, then biggan msame-run {run}",
+        )
+    count = wanted or index.num
+    seeds = index.seeds[:count]
+    if details["latents_file"]:
+        words = f"latents of {details['latents_file']}"
+    else:
+        words = _seeds_text(seeds)
+        if index.labels[:count] != tuple(classes_of_seeds(seeds, num_classes).tolist()):
+            words += f", classes of {details['bins']}"
+    return _Latents(count, words, details["truncation"], lambda: latents_of(run, spec, ran, count))
+
+
+def _latents_of_seeds(
+    config: PicturesConfig, wanted: Optional[int], num: int, model: ModelConfig, truncation: Optional[float]
+) -> _Latents:
+    seeds = config.seeds if config.seeds is not None else range(wanted or num)
+    if wanted not in (None, len(seeds)):
+        raise UsageError(
+            f"{'--num' if config.num else '--protocol'} asks for {wanted} pictures, --seeds for {len(seeds)}",
+            fix="leave one of them out",
+        )
+
+    def make() -> Tuple[np.ndarray, np.ndarray]:
+        return z_of_seeds(seeds, model.z_dim, truncation), classes_of_seeds(seeds, model.num_classes)
+
+    return _Latents(len(seeds), _seeds_text(seeds), truncation, make)
+
+
+def _seeds_text(seeds: Sequence[int]) -> str:
+    if tuple(seeds) == tuple(range(seeds[0], seeds[0] + len(seeds))):
+        return f"seeds {seeds[0]}-{seeds[-1]}"
+    return f"seeds {', '.join(str(seed) for seed in seeds[:10])}{', …' if len(seeds) > 10 else ''}"
+
+
+def _quantised(protocol: Optional[Protocol]) -> Callable[[np.ndarray], np.ndarray]:
+    """float [-1, 1] → uint8, rounded, or as the seed had it."""
+    if protocol is None or not (protocol.floor or protocol.jpeg):
+        return images.to_uint8
+    return lambda batch: images.through_jpeg(images.to_uint8(batch, down=protocol.floor), protocol.jpeg)
