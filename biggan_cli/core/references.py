@@ -245,8 +245,7 @@ def _of_pictures(wanted: _Wanted, extractor: Extractor, need_features: bool, bat
         report("warning", text=f"the reference's statistics are not kept: {kept}: {error.strerror}")
         features = passed.features
         return reference(lambda: computed, lambda: features)
-    file = feature_file.read(kept)
-    return reference(lambda: computed, file.features if need_features else None)
+    return reference(lambda: computed, (lambda: feature_file.features_in(kept)) if need_features else None)
 
 
 def _kept(path: Path, about: Dict[str, Any], need_features: bool) -> Optional[FeatureFile]:

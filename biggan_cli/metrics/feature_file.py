@@ -33,7 +33,7 @@ class FeatureFile(NamedTuple):
         return Statistics(*(array.astype(np.float64) for array in self._arrays("mu", "sigma")))
 
     def features(self) -> np.ndarray:
-        return self._arrays("features")[0]
+        return features_in(self.path)
 
     def logits(self) -> np.ndarray:
         return self._arrays("logits")[0]
@@ -55,6 +55,12 @@ def write(
     arrays.update({name: array for name, array in (("features", features), ("logits", logits)) if array is not None})
     with whole_file(path) as temporary, open(str(temporary), "wb") as handle:
         np.savez(handle, **arrays)
+
+
+def features_in(path: Path) -> np.ndarray:
+    """float32 [N, D] of a file that is known to have them."""
+    with np.load(str(path), allow_pickle=False) as archive:
+        return archive["features"]
 
 
 def holds_features(path: Path) -> bool:

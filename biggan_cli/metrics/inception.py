@@ -9,7 +9,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.runtime.device import open_session
+from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import assign_values, tf
 
 NAME = "inception"
@@ -68,6 +68,8 @@ class Inception:
 
     def __exit__(self, *exception) -> None:
         self._context.__exit__(*exception)
+        self._session = self._graph = None
+        release_memory()
 
     def features_and_logits(self, images_u8: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """uint8 [N, H, W, 3], RGB → features float32 [N, 2048] and logits float32 [N, 1008]."""
