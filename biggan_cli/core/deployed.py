@@ -117,23 +117,23 @@ def open_bins(run: RunDir, spec: GraphSpec, which: Optional[str]) -> Bins:
 
 
 def device_runs(run: RunDir, spec: GraphSpec) -> List[Finished]:
-    """The finished runs of offline models of this graph, on the input files of the latest of them, which is the last.
+    """The finished runs of offline models of this graph, the latest last."""
+    return [entry for entry in run.finished("msame-run") if entry.manifest["details"]["graph_sha256"] == spec.sha256]
+
+
+def check_outputs(run: RunDir, spec: GraphSpec, ran: Finished) -> None:
+    """All outputs of a finished run are there.
 
     Raises:
-        StepFailed: outputs are missing or cut off.
+        StepFailed: some are missing or cut off.
     """
-    found = [entry for entry in run.finished("msame-run") if entry.manifest["details"]["graph_sha256"] == spec.sha256]
-    digest = found[-1].manifest["details"]["bins_sha256"] if found else None
-    wanted = [entry for entry in found if entry.manifest["details"]["bins_sha256"] == digest]
-    for entry in wanted:
-        lacking = missing_outputs(entry.folder, read_index(entry.folder), spec)
-        if lacking:
-            details = entry.manifest["details"]
-            raise StepFailed(
-                f"{len(lacking)} outputs of {entry.folder} are missing or cut off, first {lacking[0]}",
-                fix=f"biggan msame-run {run} --om {details['model']} --bins {details['bins']}",
-            )
-    return wanted
+    lacking = missing_outputs(ran.folder, read_index(ran.folder), spec)
+    if lacking:
+        details = ran.manifest["details"]
+        raise StepFailed(
+            f"{len(lacking)} outputs of {ran.folder} are missing or cut off, first {lacking[0]}",
+            fix=f"biggan msame-run {run} --om {details['model']} --bins {details['bins']}",
+        )
 
 
 def latents_of(run: RunDir, spec: GraphSpec, ran: Finished, most: int) -> Tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from biggan_cli.errors import UsageError
 from biggan_cli.metrics import digit_classifier, inception, published
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.rundir import sha256
+from biggan_cli.runtime.device import require
 from biggan_cli.runtime.tf import load as load_tensorflow
 from biggan_cli.settings import ExtractorConfig
 
@@ -51,6 +52,7 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
         StepFailed: the file is damaged.
     """
     load_tensorflow()
+    require(settings.device)
     asked = Path(settings.inception).expanduser() if settings.inception else None
     if (settings.name or default) == digit_classifier.NAME:
         if asked or settings.fetch:
@@ -84,7 +86,9 @@ def of_file(file: FeatureFile, settings: ExtractorConfig, report: Report) -> Ext
         raise UsageError(f"{file.path} does not say which network made its features", fix="biggan stats makes one")
     name, digest = made_by["name"], made_by["sha256"]
     if settings.name not in (None, name):
-        raise UsageError(f"{file.path} has features of {name}, not of --extractor {settings.name}")
+        raise UsageError(
+            f"{file.path} has features of {name}, not of --extractor {settings.name}", fix="leave --extractor out"
+        )
 
     def open_it():
         chosen = choose(settings, name, report)

@@ -1,5 +1,6 @@
 """What generated pictures are compared with: statistics in a file, or those of real pictures, kept for next time."""
 
+import difflib
 import re
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
@@ -13,7 +14,7 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data import datasets, pictures
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.errors import BigganError, UsageError
-from biggan_cli.metrics import feature_file, published
+from biggan_cli.metrics import digit_classifier, feature_file, published
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.metrics.fid import Statistics, statistics
 from biggan_cli.protocols import CIFAR10_TEST, CIFAR10_TRAIN
@@ -56,11 +57,12 @@ class _Wanted(NamedTuple):
     published: Optional[str]
 
 
-def default_name(place: sources.Place) -> str:
-    """What pictures are compared with where nobody says: what they were trained on, else CIFAR-10."""
-    spec = place.data_spec() or ""
-    own = (place.run or place.data) and spec and not spec.startswith("cifar10:")
-    return "train" if own else CIFAR10_TRAIN
+def default_name(settings: ReferenceConfig, place: sources.Place, extractor: Extractor) -> str:
+    """What pictures are compared with where nobody says: what they were trained on, else digits or CIFAR-10."""
+    spec = settings.data or place.data_spec() or ""
+    if spec and not spec.startswith("cifar10:"):
+        return "train"
+    return "digits" if extractor.name == digit_classifier.NAME else CIFAR10_TRAIN
 
 
 def open_reference(
@@ -84,7 +86,7 @@ def open_reference(
         StepFailed: it is damaged.
         NotReady: it could not be fetched.
     """
-    name = settings.name or default_name(place)
+    name = settings.name or default_name(settings, place, extractor)
     if settings.fetch and (name != CIFAR10_TRAIN or not extractor.official):
         raise UsageError(
             f"--fetch-stats brings {CIFAR10_TRAIN} of the official Inception graph, which is not used here"
@@ -170,6 +172,9 @@ def _wanted(name: str, settings: ReferenceConfig, place: sources.Place, size: Op
                 f"there is nothing to make {name} of",
                 looked_for=f"--data, the run's data, BIGGAN_DATA{_or_ttur(name)}",
                 fix=f"--data cifar10:DIR{', or --fetch-stats' if name == CIFAR10_TRAIN else ''}, or another --ref",
+                hint=f"the run was trained on {place.data_spec()}: --ref train"
+                if place.run and place.data_spec()
+                else None,
             )
         found = sources.of_data(spec, sources.NATIVE, held_out=name == CIFAR10_TEST)
         complete = found.count == (10000 if name == CIFAR10_TEST else 50000)
@@ -192,9 +197,11 @@ def _wanted(name: str, settings: ReferenceConfig, place: sources.Place, size: Op
         return _Wanted(name, "computed from a folder", pictures.of_folder(path), None)
     if path.is_file():
         return _Wanted(name, "computed from a file", pictures.of_file(path), None)
+    nearest = difflib.get_close_matches(name, [CIFAR10_TRAIN, CIFAR10_TEST, *SETS, "digits"], n=1)
     raise UsageError(
         f"--ref {name} is nothing that is known",
         looked_for=f"{CIFAR10_TRAIN}, {CIFAR10_TEST}, train, test, {datasets.SPECS}, a file, a folder",
+        fix=f"--ref {nearest[0]}" if nearest else "one of these",
     )
 
 

@@ -3,6 +3,7 @@
 Several forms of one run are drawn from the same latents, so that what differs is the form.
 """
 
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -10,13 +11,13 @@ import numpy as np
 from biggan_cli import config as configs
 from biggan_cli.config import ModelConfig
 from biggan_cli.core import generators
-from biggan_cli.core.deployed import device_runs, label_of, latents_of
+from biggan_cli.core.deployed import check_outputs, device_runs, label_of, latents_of
 from biggan_cli.core.reporting import Report, without_tables
 from biggan_cli.data import images
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.deploy.bins import outputs, read_index
 from biggan_cli.deploy.spec import GraphSpec, read_spec
-from biggan_cli.errors import UsageError
+from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.inference.frozen import FrozenGenerator, read_graph
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
@@ -94,18 +95,9 @@ def of_run(
         latents = _latents_of_device(run, spec, ran, config, wanted, len(class_names))
     else:
         latents = _latents_of_seeds(config, wanted, num, model, draw.truncation)
-    draw = configs.replace(draw, truncation=latents.truncation)
-    facts = dict(
-        step=checkpoint.step,
-        weights=draw.weights,
-        batch_norm=draw.bn,
-        truncation=draw.truncation,
-        trained_truncation=record.config.train.truncation,
-        latents=latents.words,
-        quantisation="down" if protocol and protocol.floor else "nearest",
-        jpeg=protocol.jpeg if protocol else None,
-    )
-    how = f"step {checkpoint.step}, {generators.described(draw)}, {latents.words}"
+    facts = drawn_facts(checkpoint.step, draw, record.config.train.truncation, latents.words, protocol)
+    facts["truncation"] = latents.truncation
+    how = how_drawn(facts)
     as_levels = _quantised(protocol)
 
     def source(kind: str, label: str, floats: Callable[[int], Iterator[np.ndarray]], **more) -> Source:
@@ -143,6 +135,33 @@ def of_run(
     return found
 
 
+def drawn_facts(
+    step: int, draw: DrawConfig, trained: Optional[float], latents: str, protocol: Optional[Protocol] = None
+) -> Dict[str, Any]:
+    """What is known of drawn pictures; the statistics of the batch norms have a truncation of their own."""
+    return dict(
+        step=step,
+        weights=draw.weights,
+        batch_norm=draw.bn,
+        batch_norm_truncation=draw.truncation if draw.bn == "standing" else None,
+        truncation=draw.truncation,
+        trained_truncation=trained,
+        latents=latents,
+        quantisation="down" if protocol and protocol.floor else "nearest",
+        jpeg=protocol.jpeg if protocol else None,
+    )
+
+
+def how_drawn(facts: Dict[str, Any]) -> str:
+    """The same in words."""
+    weights = "EMA" if facts["weights"] == "ema" else facts["weights"]
+    statistics = f"{facts['batch_norm']} batch-norm statistics"
+    if facts["batch_norm"] == "standing" and facts["batch_norm_truncation"] != facts["truncation"]:
+        statistics += f" of truncation {configs.truncation_text(facts['batch_norm_truncation'])}"
+    truncation = f"truncation {facts['truncation']:g}" if facts["truncation"] else "no truncation"
+    return f"step {facts['step']}, {weights} weights, {statistics}, {truncation}, {facts['latents']}"
+
+
 def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig) -> None:
     """A frozen graph is what it was made: options that say otherwise are not passed over.
 
@@ -162,8 +181,8 @@ def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig) -> None:
             )
 
 
-def _device_run(run: RunDir, spec: GraphSpec, model: Optional[str]) -> Finished:
-    """What ``msame-run`` left last, of the offline model that is meant."""
+def _device_run(run: RunDir, spec: GraphSpec, name: Optional[str]) -> Finished:
+    """What ``msame-run`` left: the latest, or that of an offline model or of its own name."""
     ran = device_runs(run, spec)
     if not ran:
         raise UsageError(
@@ -172,10 +191,10 @@ def _device_run(run: RunDir, spec: GraphSpec, model: Optional[str]) -> Finished:
             fix=f"biggan atc {run}, then biggan msame-run {run}",
         )
     for entry in reversed(ran):
-        if model in (None, entry.manifest["details"]["model"]):
+        if name in (None, entry.name, entry.manifest["details"]["model"]):
+            check_outputs(run, spec, entry)
             return entry
-    known = ", ".join(entry.manifest["details"]["model"] for entry in ran)
-    raise UsageError(f"--om {model} did not run on the latest input files", hint=f"what did: {known}")
+    raise UsageError(f"--om {name} did not run in {run}", hint=f"what did: {', '.join(entry.name for entry in ran)}")
 
 
 def _latents_of_device(
@@ -183,6 +202,11 @@ def _latents_of_device(
 ) -> _Latents:
     """Those that the offline model ran on: all of them, or the first."""
     index, details = read_index(ran.folder), ran.manifest["details"]
+    if "latents_file" not in details:
+        raise StepFailed(
+            f"{ran.folder} was left by an earlier biggan, which did not say what it ran on",
+            fix=f"biggan msame-run {run} --bins {details['bins']}",
+        )
     if config.seeds is not None:
         raise UsageError("--seeds does not go with --source om, whose latents are those that it ran on")
     if (wanted or 0) > index.num:
@@ -195,9 +219,9 @@ def _latents_of_device(
     if details["latents_file"]:
         words = f"latents of {details['latents_file']}"
     else:
-        words = _seeds_text(seeds)
+        words = f"{seeds_text(seeds)} of bin/{Path(details['bins']).name}"
         if index.labels[:count] != tuple(classes_of_seeds(seeds, num_classes).tolist()):
-            words += f", classes of {details['bins']}"
+            words += " with its classes"
     return _Latents(count, words, details["truncation"], lambda: latents_of(run, spec, ran, count))
 
 
@@ -214,10 +238,11 @@ def _latents_of_seeds(
     def make() -> Tuple[np.ndarray, np.ndarray]:
         return z_of_seeds(seeds, model.z_dim, truncation), classes_of_seeds(seeds, model.num_classes)
 
-    return _Latents(len(seeds), _seeds_text(seeds), truncation, make)
+    return _Latents(len(seeds), seeds_text(seeds), truncation, make)
 
 
-def _seeds_text(seeds: Sequence[int]) -> str:
+def seeds_text(seeds: Sequence[int]) -> str:
+    """``seeds 0-49999``; of others the first."""
     if tuple(seeds) == tuple(range(seeds[0], seeds[0] + len(seeds))):
         return f"seeds {seeds[0]}-{seeds[-1]}"
     return f"seeds {', '.join(str(seed) for seed in seeds[:10])}{', …' if len(seeds) > 10 else ''}"

@@ -1,8 +1,8 @@
 """Scores of generated pictures, each with what it is a score of."""
 
-import contextlib
 import fcntl
 import json
+import os
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
@@ -27,8 +27,7 @@ from biggan_cli.runtime.versions import lane, packages
 from biggan_cli.settings import ScoreConfig
 
 SCHEMA = 1
-SINGULAR = 2048
-"""With fewer images than features a covariance has no inverse, and a distance of it is far too large."""
+FEW_IN_A_SPLIT = 100
 _WITH_REFERENCE = {"fid", "kid", "pr"}
 
 
@@ -84,7 +83,9 @@ def _check_counts(settings: ScoreConfig, source: Source) -> None:
     """
     count = source.count
     if "is" in settings.metrics and count < settings.splits:
-        raise UsageError(f"{count} pictures do not fill {settings.splits} splits", fix=f"--splits {min(count, 10)}")
+        raise UsageError(
+            f"{count} pictures do not fill {settings.splits} splits", fix="more pictures, or --fid without --is"
+        )
     if count < 2:
         raise UsageError(f"{count} picture is too few: a score needs 2 at least", fix="--num 50000")
     if "is" in settings.metrics and source.features and not source.features.has_logits:
@@ -226,6 +227,7 @@ def _record(source: Source, job: _Job, measured: _Measured) -> Dict[str, Any]:
         seconds=round(measured.seconds, 3),
         images_per_second=round(source.count / measured.seconds, 2) if measured.seconds else None,
     )
+    record["how"] = source.how
     record["sentence"] = sentence(record)
     if extractor.name == inception.NAME:
         record.update(_torch_fidelity_names(measured.values))
@@ -249,7 +251,7 @@ def _why_incomparable(source: Source, job: _Job) -> List[str]:
     reasons = [job.extractor.why_incomparable(), protocol.incomparable if protocol else None]
     if job.extractor.name == inception.NAME:
         reasons += _unlike_published(source, reference)
-    if not source.lossless:
+    if not source.lossless and not (protocol and protocol.jpeg):
         reasons.append("some pictures went through a lossy format, which alone can change FID by several points")
     if reference and not reference.lossless:
         reasons.append("some pictures of the reference went through a lossy format")
@@ -257,7 +259,8 @@ def _why_incomparable(source: Source, job: _Job) -> List[str]:
         reasons.append("the offline model is emulated: no device computed it")
     truncation, trained = source.facts.get("truncation"), source.facts.get("trained_truncation")
     if truncation != trained:
-        reasons.append(f"truncation {truncation or 'none'}, where the training had {trained or 'none'}")
+        text = configs.truncation_text
+        reasons.append(f"truncation {text(truncation)}, where the training had {text(trained)}")
     if settings.splits != 10 and "is" in settings.metrics:
         reasons.append(f"{settings.splits} splits instead of 10")
     if "kid" in settings.metrics and (settings.kid_subsets, settings.kid_subset_size) != (100, 1000):
@@ -282,13 +285,24 @@ def _unlike_published(source: Source, reference: Optional[Reference]) -> List[st
 
 def _warnings(source: Source, job: _Job) -> List[str]:
     """What else a reader should know."""
-    warnings, reference = [], job.reference
-    if "fid" in job.settings.metrics and source.count < SINGULAR and job.extractor.name == inception.NAME:
-        warnings.append(
-            f"{source.count:,} images are fewer than {SINGULAR:,}: FID is much too high, and good only to follow a run"
-        )
-    truncation = source.facts.get("truncation")
-    if truncation is not None and truncation == source.facts.get("trained_truncation"):
+    warnings, reference, features = [], job.reference, job.extractor.features
+    if "fid" in job.settings.metrics:
+        counts = [("images", source.count), ("images of the reference", reference.count or features)]
+        warnings += [
+            f"{count:,} {what} are fewer than the {features:,} features: their covariance is singular, FID is much too "
+            "high, and good only to follow a run"
+            for what, count in counts
+            if count < features
+        ]
+    each = source.count // job.settings.splits
+    if "is" in job.settings.metrics and each < FEW_IN_A_SPLIT:
+        warnings.append(f"{each} images in a split: the Inception Score cannot be more than that")
+    facts = source.facts
+    if facts.get("batch_norm") == "standing" and facts["batch_norm_truncation"] != facts["truncation"]:
+        text = configs.truncation_text(facts["batch_norm_truncation"])
+        warnings.append(f"the batch-norm statistics are of truncation {text}, z is not")
+    truncation = facts.get("truncation")
+    if truncation is not None and truncation == facts.get("trained_truncation"):
         warnings.append(f"z is truncated at {truncation:g}, as in training")
     if reference and reference.size and source.size and reference.size != source.size and not reference.published:
         warnings.append(f"the pictures are of {px(source.size)}, those of the reference of {px(reference.size)}")
@@ -298,21 +312,20 @@ def _warnings(source: Source, job: _Job) -> List[str]:
 def _keep(run: RunDir, scores: List[Dict[str, Any]], report: Report) -> Optional[str]:
     """Append a line for each source, in one write; a score is not lost because its file cannot be written."""
     path = run.score
-    lines = "".join(json.dumps(record) + "\n" for record in scores)
+    data = "".join(json.dumps(record) + "\n" for record in scores).encode()
     try:
         path.parent.mkdir(exist_ok=True)
-        with open(str(path), "a+b") as handle:
+        with open(str(path), "a+b", buffering=0) as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            start = handle.seek(0, 2)
-            if start:  # a line that was cut off stays what it is, and spoils no other
-                handle.seek(start - 1)
-                lines = lines if handle.read(1) == b"\n" else "\n" + lines
+            start = handle.seek(0, os.SEEK_END)
+            handle.seek(max(start - 1, 0))
+            if handle.read(1) not in (b"\n", b""):  # a line that was cut off spoils no other
+                data = b"\n" + data
             try:
-                handle.write(lines.encode())
-                handle.flush()
+                while data:  # on a full disk less is written, then nothing
+                    data = data[handle.write(data) :]
             except OSError:
-                with contextlib.suppress(OSError):
-                    handle.truncate(start)
+                handle.truncate(start)
                 raise
     except OSError as error:
         report("warning", text=f"the scores are not kept: {path}: {error.strerror}")

@@ -16,34 +16,27 @@ def px(size: Sequence[int]) -> str:
 def sentence(record: Record) -> str:
     """What was measured, of what and how, in one sentence."""
     samples, reference, extractor = record["samples"], record["reference"], record["extractor"]
-    parts = [f"{name} {value}" for name, value, _ in numbers(record)]
-    of = f"of {samples['count']:,} images"
-    if samples["size"]:
-        of += f" ({px(samples['size'])})"
-    how = []
-    if "weights" in samples:
-        truncation = samples["truncation"]
-        how = [
-            f"step {samples['step']}",
-            f"{'EMA' if samples['weights'] == 'ema' else samples['weights']} weights",
-            f"{samples['batch_norm']} batch-norm statistics",
-            f"truncation {truncation:g}" if truncation else "no truncation",
-            samples["latents"],
-            f"levels rounded {'down' if samples['quantisation'] == 'down' else 'to nearest'}",
-        ]
-    how.append("lossless" if samples["lossless"] else "through a lossy format")
+    scores = ", ".join(f"{name} {value}" + (f" ({how})" if how else "") for name, value, how in numbers(record))
+    size = f" ({px(samples['size'])})" if samples["size"] else ""
+    how = [record["how"]] if record["how"] else []
+    if "quantisation" in samples:
+        how.append("levels rounded down" if samples["quantisation"] == "down" else "levels rounded to nearest")
+    lossy = f"through JPEG of quality {samples['jpeg']}" if samples.get("jpeg") else "through a lossy format"
+    how.append("lossless" if samples["lossless"] else lossy)
     if extractor["name"] == digit_classifier.NAME:
         network = f"features of biggan's digit classifier (sha256 {extractor['sha256'][:12]}), not Inception"
     else:
         official = "2015-12-05" if extractor["official"] else "of another origin"
         network = f"Inception {official} (sha256 {extractor['sha256'][:12]})"
-    against = ""
-    if reference:
-        count = f" ({reference['count']:,} images)" if reference["count"] else ""
-        against = f", against {reference['name']}{count}"
-    ending = f"; biggan {record['biggan']}, {record['lane']}"
-    device = " on an emulated device" if record["emulated"] else ""
-    return f"{', '.join(parts)} {of}{device}: {', '.join(how)}; {network}{against}{ending}."
+    against = f", against {reference['name']}" if reference else ""
+    if reference and reference["count"]:
+        against += f" ({reference['count']:,} images)"
+    protocol = f"protocol {record['protocol']}; " if record["protocol"] else ""
+    form = f" from the {record['label']}" if record["source"] in ("pb", "om") else ""
+    return (
+        f"{scores} of {samples['count']:,} images{size}{form}: {', '.join(how)}; {network}{against}; {protocol}"
+        f"biggan {record['biggan']}, {record['lane']}."
+    )
 
 
 def numbers(record: Record) -> List[Tuple[str, str, str]]:
@@ -54,7 +47,8 @@ def numbers(record: Record) -> List[Tuple[str, str, str]]:
     found = record.get("inception_score")
     if found:
         order = f"shuffled with seed {found['seed']}" if found["shuffled"] else "in the order given"
-        how = f"{found['splits']} splits, {order}{', of 10 at most' if digits else ''}"
+        splits = f"{found['splits']} split{'s' * (found['splits'] != 1)}"
+        how = f"{'at most 10; ' if digits else ''}{splits}, {order}"
         rows.append((label.format("IS"), f"{found['mean']:.3f} ± {found['std']:.3f}", how))
     found = record.get("fid")
     if found:
@@ -96,16 +90,15 @@ def _heading(record: Record) -> str:
 
 
 def words(scores: Sequence[Record]) -> str:
-    """What stands below the table: whether it compares with published scores, and the sentence of the first."""
-    lines = []
-    for number, record in enumerate(scores):
-        reasons = record["why_incomparable"]
-        if number and reasons == scores[0]["why_incomparable"]:
-            continue
-        label = f", {record['label']}" if number else ""
-        lines.append(f"comparable with published scores{label}: {'no' if reasons else 'yes'}")
-        lines += [f"  - {reason}" for reason in reasons if not number or reason not in scores[0]["why_incomparable"]]
-    return "\n".join([*lines, "", scores[0]["sentence"]])
+    """What stands below the table: whether it compares with published scores, and a sentence for each source."""
+    shared = scores[0]["why_incomparable"]
+    lines = [f"comparable with published scores: {'no' if shared else 'yes'}", *(f"  - {reason}" for reason in shared)]
+    for record in scores[1:]:
+        own = [reason for reason in record["why_incomparable"] if reason not in shared]
+        lines += [f"  - {record['label']}: {reason}" for reason in own]
+    for record in scores:
+        lines += ["", record["sentence"]]
+    return "\n".join(lines)
 
 
 def _means(record: Record) -> List[float]:

@@ -2,40 +2,52 @@
 
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from biggan_cli.config import RunRecord
 from biggan_cli.core import generators
 from biggan_cli.core.reporting import Report
-from biggan_cli.core.run_sources import Source, of_run
+from biggan_cli.core.run_sources import Source, drawn_facts, how_drawn, of_run, seeds_text
 from biggan_cli.data import datasets, pictures
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.errors import UsageError
 from biggan_cli.metrics import feature_file
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.protocols import Protocol
-from biggan_cli.rundir import RunDir, open_run
-from biggan_cli.settings import SOURCES, PicturesConfig
+from biggan_cli.rundir import RunDir, finished_in, is_unchanged, open_run, read_json
+from biggan_cli.settings import SOURCES, DrawConfig, PicturesConfig
 
 NATIVE = 32
 """The resolution of both built-in data sets."""
 
 
 class Place(NamedTuple):
-    """What the argument of a command names: exactly one of the four is there."""
+    """What the argument of a command names: one of the first four is there; ``sampled``: pictures that sample left."""
 
     run: Optional[RunDir] = None
     pictures: Optional[Pictures] = None
     features: Optional[FeatureFile] = None
     data: Optional[str] = None
-
-    def record(self) -> Optional[RunRecord]:
-        return generators.read_record(self.run) if self.run else None
+    sampled: Optional["Sampled"] = None
 
     def data_spec(self) -> Optional[str]:
         """The data that it is, or was trained on."""
-        record = self.record()
-        return record.config.train.data if record else self.data
+        if self.run:
+            return generators.read_record(self.run).config.train.data
+        return self.sampled.record.config.train.data if self.sampled else self.data
+
+
+class Sampled(NamedTuple):
+    """What a folder of ``biggan sample`` says of its pictures, and what the run is."""
+
+    record: RunRecord
+    draw: Dict[str, Any]
+    latents: str
+
+    def facts(self) -> Dict[str, Any]:
+        """As those of a run that draws the same pictures."""
+        trained = self.record.config.train.truncation
+        return drawn_facts(int(self.draw["checkpoint"]), DrawConfig(**self.draw), trained, self.latents)
 
 
 def find(config: PicturesConfig) -> Place:
@@ -50,18 +62,36 @@ def find(config: PicturesConfig) -> Place:
         datasets.check_spec(what)
         return Place(data=what)
     path = Path(what).expanduser() if what is not None else None
-    if path is None or (path / "config.json").is_file() or not path.exists():
-        looks_like_a_file = path is not None and path.suffix.lower() in (".npz", ".npy")
-        if not looks_like_a_file:
+    if path is None or (path / "config.json").is_file():
+        return Place(run=open_run(what, outdir))
+    if not path.exists():
+        if path.suffix.lower() not in (".npz", ".npy") and re.fullmatch(r"[\w.-]+", what):
             return Place(run=open_run(what, outdir))
+        raise UsageError(f"{what} is not there", fix="a run, a folder of pictures, .npy, .npz, digits or cifar10:DIR")
     if path.is_dir():
-        return Place(pictures=pictures.of_folder(path))
+        return Place(pictures=pictures.of_folder(path), sampled=_sampled(path))
     if feature_file.holds_features(path):
         found = feature_file.read(path)
         if found.count is None:
             raise UsageError(f"{path} has only statistics: they are a reference, not pictures", fix=f"--ref {path}")
         return Place(features=found)
     return Place(pictures=pictures.of_file(path))
+
+
+def _sampled(folder: Path) -> Optional[Sampled]:
+    """None of a folder that ``biggan sample`` did not leave, or not so."""
+    run = RunDir(folder.absolute().parent.parent)
+    if not ((folder / "manifest.json").is_file() and run.config.is_file()):
+        return None
+    left = finished_in(folder / "manifest.json")
+    if left.manifest.get("command") != "sample" or not is_unchanged(left):
+        return None
+    asked = left.manifest["config"]["latents"]
+    seeds = [entry["seed"] for entry in read_json(folder / "index.json")]
+    latents = f"latents of {asked['file']}" if asked["file"] else seeds_text(seeds)
+    if asked["classes"]:
+        latents += ", classes " + ", ".join(name for name, _ in asked["classes"])
+    return Sampled(generators.read_record(run), left.manifest["config"]["draw"], latents)
 
 
 def of_data(spec: str, resolution: int, held_out: bool = False) -> Pictures:
@@ -85,15 +115,25 @@ def of_place(
     """
     if place.run:
         return of_run(place.run, config, kinds, protocol, num, report)
-    drawn = dict(num=config.num, seeds=config.seeds, om=config.om)
+    draw, usual = config.draw, DrawConfig()
+    drawn = dict(num=config.num, seeds=config.seeds, om=config.om, checkpoint=draw.checkpoint, bn=draw.bn)
     given = [f"--{name}" for name, value in drawn.items() if value is not None]
+    given += [f"--{name}" for name in ("truncation", "weights") if getattr(draw, name) != getattr(usual, name)]
     if given or tuple(kinds) != SOURCES[:1]:
-        raise UsageError(f"{given[0] if given else '--source'} is for runs, {config.what} is none")
+        flag = given[0] if given else "--source"
+        raise UsageError(
+            f"{flag} is for runs, and {config.what} is none: all its pictures are scored", fix=f"leave {flag} out"
+        )
     if place.features:
         about = place.features.about["source"]
         how, facts = about.get("how", ""), about.get("facts", {})
         return [Source("features", "features", about["name"], how, facts, features=place.features)]
     found = of_data(place.data, NATIVE) if place.data else place.pictures
     if protocol and found.count != protocol.num:
-        raise UsageError(f"{config.what} has {found.count} pictures, the protocol takes {protocol.num}")
-    return [Source("pictures", "pictures", found.name, "", {}, found)]
+        raise UsageError(
+            f"{config.what} has {found.count} pictures, the protocol takes {protocol.num}", fix="leave --protocol out"
+        )
+    if not place.sampled:
+        return [Source("pictures", "pictures", found.name, "", {}, found)]
+    facts = place.sampled.facts()
+    return [Source("pictures", "pictures", found.name, how_drawn(facts), facts, found)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from biggan_cli import config as configs
 from biggan_cli.core.atc import atc, plan
-from biggan_cli.core.deployed import device_runs, label_of, latents_of
+from biggan_cli.core.deployed import check_outputs, device_runs, label_of, latents_of
 from biggan_cli.core.generators import as_frozen, open_generator
 from biggan_cli.core.latents import choose_latents
 from biggan_cli.core.msame_run import msame_run
@@ -95,7 +95,7 @@ def verify(run: RunDir, settings: VerifyConfig, report: Report) -> VerifyResult:
         plan(run, _atc_config(settings, mode))  # what would be refused is, before anything is made
     for mode in settings.precision_modes:
         _make(run, spec, mode, settings, report)
-    ran = device_runs(run, spec)
+    ran = _on_the_latest_inputs(run, spec)
     z, y = _latents(run, spec, ran, settings.num)
     checkpoint = _of_checkpoint(run, spec, z, y, report)
     with FrozenGenerator(read_graph(run.frozen_graph), spec) as generator:
@@ -206,6 +206,16 @@ def _make(run: RunDir, spec: GraphSpec, mode: str, settings: VerifyConfig, repor
         asked = ToBinConfig(LatentsConfig(num=settings.num), batch=made.batch)
         wanted = [Path(to_bin(run, asked, report).folder).name]
     msame_run(run, MsameRunConfig(tool=settings.tool, om=Path(made.om).stem, bins=wanted[-1]), report)
+
+
+def _on_the_latest_inputs(run: RunDir, spec: GraphSpec) -> List[Finished]:
+    """The finished runs on the input files of the latest of them, which is the last."""
+    ran = device_runs(run, spec)
+    digests = [entry.manifest["details"]["bins_sha256"] for entry in ran]
+    wanted = [entry for entry, digest in zip(ran, digests) if digest == digests[-1]]
+    for entry in wanted:
+        check_outputs(run, spec, entry)
+    return wanted
 
 
 def _latents(run: RunDir, spec: GraphSpec, ran: List[Finished], num: int) -> Tuple[np.ndarray, np.ndarray]:

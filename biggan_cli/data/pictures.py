@@ -126,7 +126,7 @@ def _names_in(folder: Path) -> List[str]:
     def stop(error: OSError) -> None:
         raise StepFailed(f"{error.filename} cannot be read: {error.strerror}") from error
 
-    found, seen = [], set()
+    found, seen, results = [], set(), 0
     for place, folders, names in os.walk(str(folder), onerror=stop, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         status = os.stat(place)
@@ -135,6 +135,9 @@ def _names_in(folder: Path) -> List[str]:
             continue
         seen.add((status.st_dev, status.st_ino))
         of_sample = _listed(Path(place))
+        results += of_sample is not None
+        if results > 1:
+            raise UsageError(f"{folder} has several results of biggan sample", fix=f"one of them: {place}")
         if of_sample is None:
             names = [name for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
         found.extend(str(Path(place, name).relative_to(folder)) for name in of_sample or names)

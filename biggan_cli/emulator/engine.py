@@ -26,16 +26,15 @@ class Engine:
             tf.import_graph_def(tf.GraphDef.FromString(model.graph), name="")
 
     def __enter__(self) -> "Engine":
-        self._context = open_session(self._graph, "cpu")
-        session = self._context.__enter__()
+        self._session = open_session(self._graph, "cpu")
         fetches = [self._graph.get_tensor_by_name(tensor.tensor) for tensor in self.model.outputs]
         feeds = [self._graph.get_tensor_by_name(tensor.tensor) for tensor in self.model.inputs]
         self._feed_dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
-        self._compute = session.make_callable(fetches, feed_list=feeds)
+        self._compute = self._session.make_callable(fetches, feed_list=feeds)
         return self
 
     def __exit__(self, *error) -> None:
-        self._context.__exit__(*error)
+        self._session.close()
 
     def execute(self, buffers: Sequence[bytes], batch: Optional[int] = None) -> List[np.ndarray]:
         """The outputs for raw input ``buffers``, in the model's order, each with its dtype and shape.

@@ -154,14 +154,13 @@ class FrozenGenerator:
                 self._output = self._graph.get_tensor_by_name(spec.output.name + ":0")
             except (KeyError, ValueError, tf.errors.OpError) as error:
                 raise StepFailed(f"{spec.graph} does not fit its specification: {error}") from error
-        self._context = open_session(self._graph, device)
-        self._session = self._context.__enter__()
+        self._session = open_session(self._graph, device)
 
     def __enter__(self) -> "FrozenGenerator":
         return self
 
     def __exit__(self, *exception) -> None:
-        self._context.__exit__(*exception)
+        self._session.close()
 
     def images(self, z: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:
         """Pictures of latents [N, z_dim] and classes [N], batch by batch: float32 [n, R, R, 3] in [-1, 1]."""

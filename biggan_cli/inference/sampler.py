@@ -59,14 +59,13 @@ class Sampler:
                 for name, weight in generator_weights(model).items()
             }
         self._folded: Mapping[str, np.ndarray] = {}
-        self._context = open_session(self._graph, device)
-        self._session = self._context.__enter__()
+        self._session = open_session(self._graph, device)
 
     def __enter__(self) -> "Sampler":
         return self
 
     def __exit__(self, *exception) -> None:
-        self._context.__exit__(*exception)
+        self._session.close()
 
     def _drawing(self, batch: int) -> _Drawing:
         """The generator for one size of batch, built when it is first used."""

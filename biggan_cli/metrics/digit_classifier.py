@@ -16,7 +16,7 @@ from biggan_cli.runtime.tf import tf
 
 NAME = "digits"
 GRAPH = RESOURCES / "digit_classifier.pb"
-_BATCH = 250
+_BATCH = 32
 
 
 class DigitClassifier:
@@ -33,14 +33,13 @@ class DigitClassifier:
             definition = tf.GraphDef()
             definition.ParseFromString(graph_file.read_bytes())
             tf.import_graph_def(definition, name="")
-        self._context = open_session(graph, "cpu")
-        self._session = self._context.__enter__()
+        self._session = open_session(graph, "cpu")
 
     def __enter__(self) -> "DigitClassifier":
         return self
 
     def __exit__(self, *exception) -> None:
-        self._context.__exit__(*exception)
+        self._session.close()
 
     def features_and_logits(self, images_u8: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """uint8 [N, 32, 32, 3] → features float32 [N, 64] and logits float32 [N, 10] of the digits 0 to 9.
@@ -53,10 +52,12 @@ class DigitClassifier:
             raise ValueError(
                 f"the digit classifier takes uint8 (N, 32, 32, 3), not {images_u8.dtype} {images_u8.shape}"
             )
-        parts = [
-            self._session.run(["features:0", "logits:0"], {"images:0": images_u8[start : start + _BATCH]})
-            for start in range(0, len(images_u8), _BATCH)
-        ]
+        parts = []
+        for start in range(0, len(images_u8), _BATCH):
+            part = images_u8[start : start + _BATCH]
+            filled = np.resize(part, (_BATCH, *part.shape[1:]))  # else the last digits depend on how many there are
+            found = self._session.run(["features:0", "logits:0"], {"images:0": filled})
+            parts.append([values[: len(part)] for values in found])
         features, logits = zip(*parts)
         return np.concatenate(features), np.concatenate(logits)
 

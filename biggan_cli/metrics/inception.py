@@ -58,8 +58,7 @@ class Inception:
                 raise StepFailed(f"{label} cannot be loaded: {error}") from error
             self._features = tf.squeeze(features, [1, 2])
             self._logits = tf.matmul(self._features, product.inputs[1])  # the score is defined without the bias
-        self._context = open_session(self._graph, device, exact=True)
-        self._session = self._context.__enter__()
+        self._session = open_session(self._graph, device, exact=True)
         while weights:  # each is let go of as soon as TensorFlow has it
             assign_values(self._session, variables, dict([weights.popitem()]))
 
@@ -67,16 +66,18 @@ class Inception:
         return self
 
     def __exit__(self, *exception) -> None:
-        self._context.__exit__(*exception)
+        self._session.close()
         self._session = self._graph = None
         release_memory()
 
     def features_and_logits(self, images_u8: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """uint8 [N, H, W, 3], RGB → features float32 [N, 2048] and logits float32 [N, 1008]."""
-        parts = [
-            self._session.run([self._features, self._logits], {self._images: images_u8[start : start + _PART]})
-            for start in range(0, len(images_u8), _PART)
-        ]
+        parts = []
+        for start in range(0, len(images_u8), _PART):
+            part = images_u8[start : start + _PART]
+            filled = np.resize(part, (_PART, *part.shape[1:]))  # else the last digits depend on how many there are
+            found = self._session.run([self._features, self._logits], {self._images: filled})
+            parts.append([values[: len(part)] for values in found])
         features, logits = zip(*parts)
         return np.concatenate(features), np.concatenate(logits)
 

@@ -3,18 +3,19 @@
 import contextlib
 import ctypes
 import os
-from typing import Iterator
 
 from biggan_cli.errors import NotReady
 from biggan_cli.runtime.tf import tf
 
 
-@contextlib.contextmanager
-def open_session(graph, device: str, exact: bool = False) -> Iterator:
-    """A session on ``cpu`` or ``gpu``, closed at the end of the block.
+def open_session(graph, device: str, exact: bool = False):
+    """A session on ``cpu`` or ``gpu``; whoever opens it closes it, by ``with`` or ``close()``.
 
     Args:
         exact: float32 stays float32 on GPUs that would take TensorFloat-32 for it, from then on in this process.
+
+    Raises:
+        NotReady: the device is not there.
     """
     require(device)
     if exact and hasattr(tf.config.experimental, "enable_tensor_float_32_execution"):
@@ -24,8 +25,7 @@ def open_session(graph, device: str, exact: bool = False) -> Iterator:
         config.gpu_options.allow_growth = True
     else:
         config = tf.ConfigProto(device_count={"GPU": 0})
-    with tf.Session(graph=graph, config=config) as session:
-        yield session
+    return tf.Session(graph=graph, config=config)
 
 
 def release_memory() -> None:
