@@ -171,8 +171,9 @@ def test_of_samples_the_grid_is_left_out(tmp_path):
     found = of_folder(sampled(tmp_path / "00000"))
     assert found.count == 3
     np.testing.assert_array_equal(everything(found), RANDOM[:3])
+    assert of_folder(tmp_path).count == 3
     sampled(tmp_path / "00001")
-    assert of_folder(tmp_path).count == 6
+    refused(UsageError, lambda: of_folder(tmp_path), tmp_path, "several results of biggan sample")
 
 
 def test_a_sample_that_is_missing_is_named(tmp_path):
