@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sys
 import time
 from typing import Any, Iterator, Mapping, Optional, Sequence
 
@@ -38,7 +39,13 @@ def rows(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     lines = [headings, *cells] if headings else list(cells)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        text("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+def text(words: str) -> None:
+    """Words on stdout, as far as its encoding has their characters."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(words.encode(encoding, "replace").decode(encoding))
 
 
 def _shown(value: Any) -> Any:

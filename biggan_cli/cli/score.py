@@ -158,9 +158,9 @@ def score(
             console.result(record, as_json)
         return
     console.rows(*score_words.table(result.scores))
-    print(f"\n{score_words.words(result.scores)}")
+    console.text(f"\n{score_words.words(result.scores)}")
     if result.kept_in:
-        print(f"kept in {result.kept_in}")
+        console.text(f"kept in {result.kept_in}")
 
 
 def _parse_sources(text: str):

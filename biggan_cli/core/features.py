@@ -1,7 +1,7 @@
 """One pass of a network over pictures: their features, and what the Inception Score needs."""
 
 import time
-from typing import NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from biggan_cli.data import images
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.metrics.inception_score import InceptionScoreSums
+
+GROUP = 32
+"""Pictures that a network gets at a time, always the same ones: its last digits depend on a picture's neighbours."""
 
 
 class Pass(NamedTuple):
@@ -45,7 +48,7 @@ def features_of(
     kept = []
     with extractor.open() as network:
         size = _size_for(network.resolution, pictures, extractor)
-        for images_u8 in pictures.batches(batch):
+        for images_u8 in _regrouped(pictures.batches(batch)):
             if size:
                 images_u8 = images.resize(images_u8, size)
             found, logits = network.features_and_logits(images_u8)
@@ -63,6 +66,28 @@ def features_of(
     if np.ptp(features, axis=0).max() == 0.0:
         raise StepFailed(f"all {done} pictures of {pictures.name} have the same features: they are all one picture")
     return Pass(features, np.concatenate(kept) if kept else None, time.time() - started)
+
+
+def groups(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows ``GROUP`` at a time."""
+    for start in range(0, len(rows), GROUP):
+        yield rows[start : start + GROUP]
+
+
+def _regrouped(batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same pictures ``GROUP`` at a time, whatever they come in."""
+    waiting: List[np.ndarray] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += len(batch)
+        if count >= GROUP:
+            rows = np.concatenate(waiting)
+            whole = count // GROUP * GROUP
+            yield from groups(rows[:whole])
+            waiting, count = [rows[whole:]], count - whole
+    if count:
+        yield np.concatenate(waiting)
 
 
 def _size_for(resolution: Optional[int], pictures: Pictures, extractor: Extractor) -> Optional[int]:

@@ -222,7 +222,8 @@ def _latents_of_device(
         words = f"{seeds_text(seeds)} of bin/{Path(details['bins']).name}"
         if index.labels[:count] != tuple(classes_of_seeds(seeds, num_classes).tolist()):
             words += " with its classes"
-    return _Latents(count, words, details["truncation"], lambda: latents_of(run, spec, ran, count))
+    truncation = None if details["latents_file"] else details["truncation"]
+    return _Latents(count, words, truncation, lambda: latents_of(run, spec, ran, count))
 
 
 def _latents_of_seeds(

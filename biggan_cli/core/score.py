@@ -10,12 +10,12 @@ from biggan_cli import __version__, protocols
 from biggan_cli import config as configs
 from biggan_cli.core import extractors, references, sources
 from biggan_cli.core.extractors import Extractor
-from biggan_cli.core.features import features_of
+from biggan_cli.core.features import features_of, groups
 from biggan_cli.core.references import Reference
 from biggan_cli.core.reporting import Report
 from biggan_cli.core.score_words import px, sentence
 from biggan_cli.core.sources import Source
-from biggan_cli.errors import UsageError
+from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.metrics import digit_classifier, inception
 from biggan_cli.metrics.fid import frechet_distance, statistics
 from biggan_cli.metrics.inception_score import InceptionScoreSums
@@ -160,8 +160,8 @@ def _measure(source: Source, job: _Job, report: Report) -> _Measured:
     sums = InceptionScoreSums(source.count, settings.splits, seed) if "is" in settings.metrics else None
     if source.features:
         features, seconds = source.features.features(), 0.0
-        if sums:
-            sums.add(source.features.logits())
+        for logits in groups(source.features.logits()) if sums else ():
+            sums.add(logits)
     else:
         batch = settings.pictures.draw.batch
         passed = features_of(source.pictures, job.extractor, batch, f"scoring the {source.label}", report, sums)
@@ -173,7 +173,10 @@ def _measure(source: Source, job: _Job, report: Report) -> _Measured:
         values["inception_score"] = dict(result._asdict(), **how)
     if "fid" in settings.metrics:
         count = len(features) // 100 * 100 if protocol and protocol.hundreds else len(features)
-        distance = frechet_distance(statistics(features[:count]), reference.statistics())
+        try:
+            distance = frechet_distance(statistics(features[:count]), reference.statistics())
+        except ValueError as error:
+            raise StepFailed(f"there is no distance from {reference.name}: {error}") from error
         values["fid"] = dict(distance._asdict(), count=count)
     if {"kid", "pr"}.intersection(settings.metrics):
         values.update(_from_features(features, reference, settings, report))
@@ -258,7 +261,8 @@ def _why_incomparable(source: Source, job: _Job) -> List[str]:
     if source.facts.get("emulated"):
         reasons.append("the offline model is emulated: no device computed it")
     truncation, trained = source.facts.get("truncation"), source.facts.get("trained_truncation")
-    if truncation != trained:
+    of_seeds = source.facts.get("latents", "").startswith("seeds")
+    if truncation != trained and of_seeds:
         text = configs.truncation_text
         reasons.append(f"truncation {text(truncation)}, where the training had {text(trained)}")
     if settings.splits != 10 and "is" in settings.metrics:
@@ -298,7 +302,8 @@ def _warnings(source: Source, job: _Job) -> List[str]:
     if "is" in job.settings.metrics and each < FEW_IN_A_SPLIT:
         warnings.append(f"{each} images in a split: the Inception Score cannot be more than that")
     facts = source.facts
-    if facts.get("batch_norm") == "standing" and facts["batch_norm_truncation"] != facts["truncation"]:
+    standing = facts.get("batch_norm") == "standing" and facts["latents"].startswith("seeds")
+    if standing and facts["batch_norm_truncation"] != facts["truncation"]:
         text = configs.truncation_text(facts["batch_norm_truncation"])
         warnings.append(f"the batch-norm statistics are of truncation {text}, z is not")
     truncation = facts.get("truncation")

@@ -78,7 +78,8 @@ def table(scores: Sequence[Record]) -> Tuple[List[str], List[List[str]]]:
     rows = [[name, value] for name, value, _ in numbers(scores[0])]
     for record in scores[1:]:
         for row, (_, value, _), own, base in zip(rows, numbers(record), _means(record), _means(scores[0])):
-            row.append(f"{value.split()[0]} ({own - base + 0.0:+.4f})".replace("-0.0000", "+0.0000"))
+            number, digits = value.split()[0], 6 if "KID" in row[0] else 4
+            row.append(f"{number} ({round(own - base, digits) + 0.0:+.{digits}f})")
     return ["", *(_heading(record) for record in scores)], rows
 
 

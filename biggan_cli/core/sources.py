@@ -38,16 +38,10 @@ class Place(NamedTuple):
 
 
 class Sampled(NamedTuple):
-    """What a folder of ``biggan sample`` says of its pictures, and what the run is."""
+    """Pictures that ``biggan sample`` left: what the run is, and what is known of them, as of one that is drawn."""
 
     record: RunRecord
-    draw: Dict[str, Any]
-    latents: str
-
-    def facts(self) -> Dict[str, Any]:
-        """As those of a run that draws the same pictures."""
-        trained = self.record.config.train.truncation
-        return drawn_facts(int(self.draw["checkpoint"]), DrawConfig(**self.draw), trained, self.latents)
+    facts: Dict[str, Any]
 
 
 def find(config: PicturesConfig) -> Place:
@@ -86,12 +80,19 @@ def _sampled(folder: Path) -> Optional[Sampled]:
     left = finished_in(folder / "manifest.json")
     if left.manifest.get("command") != "sample" or not is_unchanged(left):
         return None
-    asked = left.manifest["config"]["latents"]
+    record, asked = generators.read_record(run), left.manifest["config"]["latents"]
     seeds = [entry["seed"] for entry in read_json(folder / "index.json")]
     latents = f"latents of {asked['file']}" if asked["file"] else seeds_text(seeds)
     if asked["classes"]:
         latents += ", classes " + ", ".join(name for name, _ in asked["classes"])
-    return Sampled(generators.read_record(run), left.manifest["config"]["draw"], latents)
+    try:
+        draw = DrawConfig(**left.manifest["config"]["draw"])
+    except TypeError:  # of another version of biggan
+        return None
+    facts = drawn_facts(int(draw.checkpoint), draw, record.config.train.truncation, latents)
+    if asked["file"]:
+        facts["truncation"] = None
+    return Sampled(record, facts)
 
 
 def of_data(spec: str, resolution: int, held_out: bool = False) -> Pictures:
@@ -124,6 +125,10 @@ def of_place(
         raise UsageError(
             f"{flag} is for runs, and {config.what} is none: all its pictures are scored", fix=f"leave {flag} out"
         )
+    if place.features and protocol:
+        raise UsageError(
+            f"{config.what} has features, and --protocol says what pictures there must be", fix="leave --protocol out"
+        )
     if place.features:
         about = place.features.about["source"]
         how, facts = about.get("how", ""), about.get("facts", {})
@@ -135,5 +140,5 @@ def of_place(
         )
     if not place.sampled:
         return [Source("pictures", "pictures", found.name, "", {}, found)]
-    facts = place.sampled.facts()
+    facts = place.sampled.facts
     return [Source("pictures", "pictures", found.name, how_drawn(facts), facts, found)]

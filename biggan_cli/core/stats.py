@@ -48,6 +48,8 @@ def stats(settings: StatsConfig, report: Report) -> StatsResult:
         raise UsageError("--held-out is for data sets", fix="biggan stats digits --held-out")
     else:
         (source,) = sources.of_place(place, settings.pictures, (settings.source,), None, num, report)
+    if source.count < 2:
+        raise UsageError(f"{source.count} picture is too few: a covariance needs 2 at least", fix="--num 50000")
     rows = [("extractor", extractor.title()), ("pictures", f"{source.count}, {source.name}")]
     report("table", title=f"making {out}", rows=rows)
     batch = settings.pictures.draw.batch
@@ -81,7 +83,7 @@ def _check_place(out: Path) -> None:
         UsageError: the file cannot be made there.
     """
     if out.suffix != ".npz":
-        raise UsageError(f"--out {out} does not end in .npz", fix=f"--out {out.with_suffix('.npz')}")
+        raise UsageError(f"--out {out} does not end in .npz", fix=f"--out {out.stem or 'statistics'}.npz")
     if out.exists():
         raise UsageError(f"--out {out} exists", fix="another --out, or remove it")
     if not out.absolute().parent.is_dir():

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
@@ -225,6 +226,8 @@ def _array_in(path: Path) -> np.ndarray:
             if handle.read(2) != b"PK":
                 return np.load(str(path), mmap_mode="r", allow_pickle=False)
             handle.seek(0)
+            if not zipfile.is_zipfile(handle):  # NumPy 1.19 leaves a complaint of its own on stderr
+                raise ValueError("File is not a zip file")
             with np.load(handle, allow_pickle=False) as arrays:
                 name = next((name for name in ("images", "arr_0") if name in arrays.files), None)
                 if name is None and len(arrays.files) != 1:

@@ -16,7 +16,7 @@ from biggan_cli.runtime.tf import tf
 
 NAME = "digits"
 GRAPH = RESOURCES / "digit_classifier.pb"
-_BATCH = 32
+_BATCH = 250
 
 
 class DigitClassifier:
@@ -52,12 +52,10 @@ class DigitClassifier:
             raise ValueError(
                 f"the digit classifier takes uint8 (N, 32, 32, 3), not {images_u8.dtype} {images_u8.shape}"
             )
-        parts = []
-        for start in range(0, len(images_u8), _BATCH):
-            part = images_u8[start : start + _BATCH]
-            filled = np.resize(part, (_BATCH, *part.shape[1:]))  # else the last digits depend on how many there are
-            found = self._session.run(["features:0", "logits:0"], {"images:0": filled})
-            parts.append([values[: len(part)] for values in found])
+        parts = [
+            self._session.run(["features:0", "logits:0"], {"images:0": images_u8[start : start + _BATCH]})
+            for start in range(0, len(images_u8), _BATCH)
+        ]
         features, logits = zip(*parts)
         return np.concatenate(features), np.concatenate(logits)
 

@@ -5,6 +5,7 @@
 """
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
@@ -68,7 +69,7 @@ def holds_features(path: Path) -> bool:
     if path.suffix.lower() != ".npz" or not path.is_file():
         return False
     try:
-        with np.load(str(path), allow_pickle=False) as archive:
+        with _opened(path) as archive:
             return bool({"mu", "sigma", "features"}.intersection(archive.files))
     except Exception:  # whatever reads it as pictures says what is wrong
         return False
@@ -88,13 +89,13 @@ def read(path: Path, flag: str = "") -> FeatureFile:
     if not path.is_file():
         raise UsageError(f"{label} is not a file", fix="biggan stats makes one")
     try:
-        with np.load(str(path), allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files if name in ("mu", "sigma", "about", "features")}
-            labels = archive["logits"].shape if "logits" in archive.files else None
+        with _opened(path) as archive:
+            names = archive.files
+            held = {name: archive[name] for name in ("mu", "sigma", "about", "features", "logits") if name in names}
     except Exception as error:  # NumPy meets a damaged archive with whatever its parser trips over
         raise StepFailed(f"{label} is cut off, or not an .npz of arrays", fix="biggan stats makes one") from error
     if "mu" not in held or "sigma" not in held:
-        known = ", ".join(archive.files[:5])
+        known = ", ".join(names[:5])
         raise UsageError(f"{label} has no mu and sigma, but {known}", fix="biggan stats makes one")
     mean, covariance, features = held["mu"], held["sigma"], held.get("features")
     size = len(mean) if mean.ndim == 1 else 0
@@ -104,16 +105,26 @@ def read(path: Path, flag: str = "") -> FeatureFile:
         )
     if mean.dtype.kind != "f" or covariance.dtype.kind != "f":
         raise UsageError(f"{label}: mu is {mean.dtype}, sigma {covariance.dtype}, not floats")
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+    if not all(np.isfinite(array).all() for array in (mean, covariance, held.get("logits", mean))):
         raise StepFailed(f"{label} has values that are not finite")
     if not np.allclose(covariance, covariance.T, rtol=1e-6, atol=1e-9 * np.abs(covariance).max()):
         raise StepFailed(f"{label}: sigma is not symmetric: it is no covariance")
+    if (np.diagonal(covariance) < 0.0).any():
+        raise StepFailed(f"{label}: sigma has negative variances: it is no covariance")
     if features is not None and (features.ndim != 2 or features.shape[1] != size or not np.isfinite(features).all()):
         raise StepFailed(f"{label}: its features {features.shape} do not belong to mu [{size}], or are not finite")
     count = None if features is None else len(features)
-    if labels is not None and (len(labels) != 2 or labels[0] != count):
-        raise StepFailed(f"{label} has {count} features, and logits {labels}")
-    return FeatureFile(path, _about(held.get("about"), label), size, count, labels is not None)
+    logits = held.get("logits")
+    if logits is not None and (logits.ndim != 2 or len(logits) != count):
+        raise StepFailed(f"{label} has {count} features, and logits {logits.shape}")
+    return FeatureFile(path, _about(held.get("about"), label), size, count, logits is not None)
+
+
+def _opened(path: Path):
+    """An .npz file's arrays; NumPy 1.19 itself leaves a complaint on stderr where the file is none."""
+    if not zipfile.is_zipfile(str(path)):
+        raise ValueError("not a zip file")
+    return np.load(str(path), allow_pickle=False)
 
 
 def _about(stored: Optional[np.ndarray], label: str) -> Dict[str, Any]:
@@ -123,7 +134,8 @@ def _about(stored: Optional[np.ndarray], label: str) -> Dict[str, Any]:
         about = json.loads(str(stored.item()))
         if about["schema"] != SCHEMA:
             raise ValueError(f"schema {about['schema']}, this biggan reads schema {SCHEMA}")
-        if not isinstance(about["extractor"]["sha256"], str) or not isinstance(about["source"]["count"], int):
+        texts = (about["extractor"]["name"], about["extractor"]["sha256"], about["source"]["name"])
+        if not all(isinstance(text, str) for text in texts) or not isinstance(about["source"]["count"], int):
             raise ValueError("a value has the wrong type")
     except (KeyError, TypeError, ValueError) as error:
         raise StepFailed(f"{label} is damaged, or of another version of biggan: {error}") from error

@@ -49,13 +49,20 @@ def frechet_distance(one: Statistics, other: Statistics) -> FrechetDistance:
     gives F, which has as many columns as its rank: eigenvalues that should be 0 would add the roots of their rounding
     errors, some 1e-6 of the distance.
     Source: Heusel et al. 2017 (arXiv:1706.08500), equation 6.
+
+    Raises:
+        ValueError: the values are so large that it is not finite.
     """
     if _is_singular(other.covariance):
         one, other = other, one
     factor = _factor(one.covariance)
-    mixed = np.linalg.eigvalsh(factor.T @ other.covariance @ factor)
-    difference = one.mean - other.mean
-    mean_term = float(difference @ difference)
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = factor.T @ other.covariance @ factor
+        difference = one.mean - other.mean
+        mean_term = float(difference @ difference)
+    if not np.isfinite(product).all() or not np.isfinite(mean_term):
+        raise ValueError("the values are too large for float64")
+    mixed = np.linalg.eigvalsh(product)
     root_trace = np.sqrt(np.maximum(mixed, 0.0)).sum()
     trace_term = float(np.trace(one.covariance) + np.trace(other.covariance) - 2.0 * root_trace)
     return FrechetDistance(mean_term + trace_term, mean_term, trace_term)

@@ -72,12 +72,10 @@ class Inception:
 
     def features_and_logits(self, images_u8: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """uint8 [N, H, W, 3], RGB → features float32 [N, 2048] and logits float32 [N, 1008]."""
-        parts = []
-        for start in range(0, len(images_u8), _PART):
-            part = images_u8[start : start + _PART]
-            filled = np.resize(part, (_PART, *part.shape[1:]))  # else the last digits depend on how many there are
-            found = self._session.run([self._features, self._logits], {self._images: filled})
-            parts.append([values[: len(part)] for values in found])
+        parts = [
+            self._session.run([self._features, self._logits], {self._images: images_u8[start : start + _PART]})
+            for start in range(0, len(images_u8), _PART)
+        ]
         features, logits = zip(*parts)
         return np.concatenate(features), np.concatenate(logits)
 
