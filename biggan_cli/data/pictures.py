@@ -228,6 +228,7 @@ def _array_in(path: Path) -> np.ndarray:
             handle.seek(0)
             if not zipfile.is_zipfile(handle):  # NumPy 1.19 leaves a complaint of its own on stderr
                 raise ValueError("File is not a zip file")
+            handle.seek(0)
             with np.load(handle, allow_pickle=False) as arrays:
                 name = next((name for name in ("images", "arr_0") if name in arrays.files), None)
                 if name is None and len(arrays.files) != 1:
