@@ -7,6 +7,7 @@ from biggan_cli.errors import UsageError
 FULL, TEST = 50000, 10000
 """Images of the two protocols that CIFAR-10 scores are published in."""
 CIFAR10_TRAIN, CIFAR10_TEST = "cifar10-train", "cifar10-test"
+CIFAR10_SIZE = (32, 32)
 OWN_NUM = 5000
 """Images by default where nobody's numbers are to be met: with the digit classifier."""
 

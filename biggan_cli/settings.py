@@ -166,6 +166,7 @@ class PicturesConfig:
     """Which pictures: of a run, a folder, a file or a data set, and how a run draws them.
 
     ``num`` None is what the protocol says, and of an offline model all that it made; ``om`` is its name.
+    ``held_out`` means the part of a data set that is not trained on.
     """
 
     what: Optional[str] = None
@@ -174,6 +175,7 @@ class PicturesConfig:
     num: Optional[int] = None
     seeds: Optional[Tuple[int, ...]] = None
     om: Optional[str] = None
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,5 +217,4 @@ class StatsConfig:
     pictures: PicturesConfig = PicturesConfig()
     source: str = "checkpoint"
     extractor: ExtractorConfig = ExtractorConfig()
-    held_out: bool = False
     features: bool = False

@@ -118,7 +118,7 @@ class _Live:
             console=console,
             expand=True,
         )
-        self._task = None
+        self._task = self._what = None
         self._status = Text("", no_wrap=True, overflow="ellipsis")
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._renderable)
 
@@ -163,8 +163,9 @@ class _Live:
         if self._task is None:
             self._task = self._bar.add_task(what, total=total, completed=done)
             self._live.start()
-        elif done < self._bar.tasks[0].completed:  # something else has begun
+        elif what != self._what or done < self._bar.tasks[0].completed:  # something else has begun
             self._bar.reset(self._task, total=total)
+        self._what = what
         if per_second:
             what += f", {per_second:.1f} images/s"
         self._bar.update(self._task, description=what, completed=done, total=total)

@@ -9,7 +9,15 @@ from typing_extensions import Annotated
 
 from biggan_cli.config import BN, DEVICES, MAX_PICTURES, MAX_SEED, WEIGHTS, validate_count, validate_truncation
 from biggan_cli.errors import UsageError
-from biggan_cli.settings import EXTRACTORS, TOOLCHAINS, DrawConfig, ExtractorConfig, LatentsConfig, ToolConfig
+from biggan_cli.settings import (
+    EXTRACTORS,
+    TOOLCHAINS,
+    DrawConfig,
+    ExtractorConfig,
+    LatentsConfig,
+    PicturesConfig,
+    ToolConfig,
+)
 
 DATA_VARIABLE = "BIGGAN_DATA"
 
@@ -43,40 +51,30 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 NameOption = Annotated[
     Optional[str], typer.Option("--name", help="Name of the result; none: the next free one.", show_default=False)
 ]
-WeightsOption = Annotated[
-    str,
-    typer.Option("--weights", metavar="ema|raw", help="Averaged weights, or the last.", autocompletion=among(*WEIGHTS)),
-]
-BnOption = Annotated[
-    Optional[str],
-    typer.Option(
-        "--bn",
-        metavar="standing|moving",
-        help="Statistics of the batch norms: measured anew for these weights, or the averages kept in training.",
-        show_default="standing; of an imported run: moving",
-        autocompletion=among(*BN),
-    ),
-]
-CheckpointOption = Annotated[
-    Optional[str], typer.Option("--checkpoint", metavar="STEP", help="Step of the checkpoint.", show_default="latest")
-]
-TruncationOption = Annotated[
-    Optional[str],
-    typer.Option(
-        "--truncation",
-        metavar="T",
-        help="Redraw z beyond T standard deviations; none: off. (TensorFlow Hub multiplies z instead.)",
-        show_default="the run's",
-    ),
-]
+_DRAWN = "What a run draws"
+_WEIGHTS = dict(metavar="ema|raw", help="Averaged weights, or the last.", autocompletion=among(*WEIGHTS))
+_BN = dict(
+    metavar="standing|moving",
+    help="Statistics of the batch norms: measured anew for these weights, or the averages kept in training.",
+    show_default="standing; of an imported run: moving",
+    autocompletion=among(*BN),
+)
+_CHECKPOINT = dict(metavar="STEP", help="Step of the checkpoint.", show_default="latest")
+_TRUNCATION = dict(
+    metavar="T",
+    help="Redraw z beyond T standard deviations; none: off. (TensorFlow Hub multiplies z instead.)",
+    show_default="the run's",
+)
+_SEEDS = dict(metavar="0-63", help="Seed i makes picture i: 0-15,42.", show_default=False)
+WeightsOption = Annotated[str, typer.Option("--weights", **_WEIGHTS)]
+BnOption = Annotated[Optional[str], typer.Option("--bn", **_BN)]
+CheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", **_CHECKPOINT)]
+TruncationOption = Annotated[Optional[str], typer.Option("--truncation", **_TRUNCATION)]
+SeedsOption = Annotated[Optional[str], typer.Option("--seeds", **_SEEDS)]
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.", autocompletion=among(*DEVICES))
 ]
 DrawBatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.")]
-SeedsOption = Annotated[
-    Optional[str],
-    typer.Option("--seeds", metavar="0-63", help="Seed i makes picture i: 0-15,42.", show_default=False),
-]
 
 
 ClassesOption = Annotated[
@@ -141,6 +139,30 @@ InceptionOption = Annotated[
         show_default="the one in the cache",
     ),
 ]
+DrawnNumOption = Annotated[
+    Optional[int],
+    typer.Option(
+        "--num",
+        help="Pictures that a run draws.",
+        show_default="50000; with digits 5000; of an offline model: all",
+        rich_help_panel=_DRAWN,
+    ),
+]
+DrawnWeightsOption = Annotated[str, typer.Option("--weights", rich_help_panel=_DRAWN, **_WEIGHTS)]
+DrawnBnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=_DRAWN, **_BN)]
+DrawnCheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=_DRAWN, **_CHECKPOINT)]
+DrawnTruncationOption = Annotated[Optional[str], typer.Option("--truncation", rich_help_panel=_DRAWN, **_TRUNCATION)]
+DrawnSeedsOption = Annotated[Optional[str], typer.Option("--seeds", rich_help_panel=_DRAWN, **_SEEDS)]
+DrawnOmOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--om",
+        metavar="NAME",
+        help="The offline model of --source om.",
+        show_default="latest",
+        rich_help_panel=_DRAWN,
+    ),
+]
 FetchInceptionOption = Annotated[
     bool, typer.Option("--fetch-inception", help="Download the graph into the cache, if it is not there.")
 ]
@@ -162,6 +184,30 @@ def draw_config(
         device=device,
         batch=batch,
     )
+
+
+def pictures_config(
+    what: Optional[str],
+    outdir: Path,
+    num: Optional[int],
+    seeds: Optional[str],
+    om: Optional[str],
+    checkpoint: Optional[str],
+    weights: str,
+    bn: Optional[str],
+    truncation: Optional[str],
+    device: str,
+    batch: int,
+    held_out: bool = False,
+) -> PicturesConfig:
+    """The options of a command that looks at pictures, checked."""
+    draw = draw_config(checkpoint, weights, bn, truncation, device, batch)
+    if num is not None:
+        validate_count("--num", num, MAX_PICTURES)
+        if num < 2:
+            raise UsageError(f"--num {num} is less than 2", fix="--num 5000")
+    parsed = parse_seeds(seeds) if seeds is not None else None
+    return PicturesConfig(what, str(outdir), draw, num, parsed, om, held_out)
 
 
 def latents_config(

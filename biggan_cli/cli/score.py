@@ -11,9 +11,9 @@ from biggan_cli.cli import console, options
 from biggan_cli.config import MAX_PICTURES, MAX_SEED, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.protocols import PROTOCOLS
-from biggan_cli.settings import DRAW_BATCH, METRICS, SOURCES, PicturesConfig, ReferenceConfig, ScoreConfig
+from biggan_cli.settings import DRAW_BATCH, METRICS, SOURCES, ReferenceConfig, ScoreConfig
 
-_RUNS, _HOW = "What a run draws", "How it is measured"
+_HOW = "How it is measured"
 
 
 def _protocols() -> str:
@@ -65,35 +65,25 @@ def score(
             autocompletion=options.among(*PROTOCOLS),
         ),
     ] = None,
-    num: Annotated[
-        Optional[int],
-        typer.Option(
-            "--num",
-            help="Pictures that a run draws.",
-            show_default="50000; with digits 5000; of an offline model: all",
-            rich_help_panel=_RUNS,
-        ),
-    ] = None,
-    seeds: options.SeedsOption = None,
-    truncation: options.TruncationOption = None,
-    weights: options.WeightsOption = "ema",
-    bn: options.BnOption = None,
-    checkpoint: options.CheckpointOption = None,
-    om: Annotated[
-        Optional[str],
-        typer.Option("--om", metavar="NAME", help="The offline model of --source om.", show_default="latest"),
-    ] = None,
+    num: options.DrawnNumOption = None,
+    seeds: options.DrawnSeedsOption = None,
+    truncation: options.DrawnTruncationOption = None,
+    weights: options.DrawnWeightsOption = "ema",
+    bn: options.DrawnBnOption = None,
+    checkpoint: options.DrawnCheckpointOption = None,
+    om: options.DrawnOmOption = None,
     splits: Annotated[
         int, typer.Option("--splits", metavar="N", help="Of the Inception Score.", rich_help_panel=_HOW)
     ] = 10,
     shuffle: Annotated[
-        bool,
+        Optional[bool],
         typer.Option(
             "--shuffle/--no-shuffle",
             help="Split in an order by --metric-seed, as torch-fidelity; or as the pictures come, as OpenAI.",
+            show_default="--shuffle",
             rich_help_panel=_HOW,
         ),
-    ] = True,
+    ] = None,
     metric_seed: Annotated[
         int,
         typer.Option("--metric-seed", metavar="N", help="Of that order, and of KID's subsets.", rich_help_panel=_HOW),
@@ -117,15 +107,17 @@ def score(
 ) -> None:
     """Score pictures: Inception Score, FID, KID, precision and recall, each with what it is a score of.
 
+    With --json, each of several sources is one object on a line of its own.
+
     Example: biggan score --is --fid
     """
     asked = dict(zip(METRICS, (inception_score, fid, kid, pr)))
-    draw = options.draw_config(checkpoint, weights, bn, truncation, device, batch)
-    if protocol and (truncation is not None or num is not None or not shuffle):
-        flag = "--truncation" if truncation is not None else "--num" if num is not None else "--no-shuffle"
-        raise UsageError(f"--protocol {protocol} fixes what {flag} says", fix="leave one of them out")
+    order = {None: None, True: "--shuffle", False: "--no-shuffle"}[shuffle]
+    for flag in [truncation and "--truncation", num and "--num", order] if protocol else []:
+        if flag:
+            raise UsageError(f"--protocol {protocol} fixes what {flag} says", fix="leave one of them out")
     counts = [("--splits", splits, 1), ("--kid-subsets", kid_subsets, 1), ("--kid-subset-size", kid_subset_size, 2)]
-    counts += [("--neighbours", neighbours, 1)] + ([("--num", num, 2)] if num is not None else [])
+    counts += [("--neighbours", neighbours, 1)]
     for flag, value, least in counts:
         validate_count(flag, value, MAX_PICTURES)
         if value < least:
@@ -134,15 +126,15 @@ def score(
         raise UsageError(f"--metric-seed {metric_seed} is not from 0 to {MAX_SEED}", fix="--metric-seed 2020")
     settings = ScoreConfig(
         metrics=tuple(name for name, wanted in asked.items() if wanted) or METRICS[:2],
-        pictures=PicturesConfig(
-            source, str(outdir), draw, num, options.parse_seeds(seeds) if seeds is not None else None, om
+        pictures=options.pictures_config(
+            source, outdir, num, seeds, om, checkpoint, weights, bn, truncation, device, batch
         ),
         sources=_parse_sources(sources),
         extractor=options.extractor_config(extractor, inception, fetch_inception, device),
         reference=ReferenceConfig(ref, data, os.environ.get(options.DATA_VARIABLE), fetch_stats),
         protocol=protocol,
         splits=splits,
-        shuffle=shuffle,
+        shuffle=shuffle is not False,
         metric_seed=metric_seed,
         kid_subsets=kid_subsets,
         kid_subset_size=kid_subset_size,

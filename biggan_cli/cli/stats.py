@@ -7,9 +7,8 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
-from biggan_cli.config import MAX_PICTURES, validate_count
 from biggan_cli.errors import UsageError
-from biggan_cli.settings import DRAW_BATCH, SOURCES, PicturesConfig, StatsConfig
+from biggan_cli.settings import DRAW_BATCH, SOURCES, StatsConfig
 
 
 def stats(
@@ -33,17 +32,13 @@ def stats(
         ),
     ] = "checkpoint",
     extractor: options.ExtractorOption = None,
-    num: Annotated[
-        Optional[int],
-        typer.Option(
-            "--num", help="Pictures that a run draws.", show_default="50000; with digits 5000; of an offline model: all"
-        ),
-    ] = None,
-    seeds: options.SeedsOption = None,
-    truncation: options.TruncationOption = None,
-    weights: options.WeightsOption = "ema",
-    bn: options.BnOption = None,
-    checkpoint: options.CheckpointOption = None,
+    num: options.DrawnNumOption = None,
+    seeds: options.DrawnSeedsOption = None,
+    truncation: options.DrawnTruncationOption = None,
+    weights: options.DrawnWeightsOption = "ema",
+    bn: options.DrawnBnOption = None,
+    checkpoint: options.DrawnCheckpointOption = None,
+    om: options.DrawnOmOption = None,
     inception: options.InceptionOption = None,
     fetch_inception: options.FetchInceptionOption = False,
     device: options.DeviceOption = "cpu",
@@ -59,17 +54,13 @@ def stats(
         raise UsageError("--out is not given", fix="--out statistics.npz")
     if form not in SOURCES:
         raise UsageError(f"--source {form} is not one of {', '.join(SOURCES)}", fix="--source checkpoint")
-    if num is not None:
-        validate_count("--num", num, MAX_PICTURES)
-    draw = options.draw_config(checkpoint, weights, bn, truncation, device, batch)
     settings = StatsConfig(
         out=str(out),
-        pictures=PicturesConfig(
-            source, str(outdir), draw, num, options.parse_seeds(seeds) if seeds is not None else None
+        pictures=options.pictures_config(
+            source, outdir, num, seeds, om, checkpoint, weights, bn, truncation, device, batch, held_out
         ),
         source=form,
         extractor=options.extractor_config(extractor, inception, fetch_inception, device),
-        held_out=held_out,
         features=features,
     )
     with console.reporting() as report:

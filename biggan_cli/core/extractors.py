@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from biggan_cli.core.reporting import Report
-from biggan_cli.errors import UsageError
+from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.metrics import digit_classifier, inception, published
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.rundir import sha256
@@ -21,6 +21,8 @@ class Extractor(NamedTuple):
     official: bool
     features: int
     """The length of a picture's features."""
+    resolution: Optional[int]
+    """The only size of pictures that it takes; None: it takes any."""
     open: Callable[[], Any]
 
     def title(self) -> str:
@@ -58,8 +60,8 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
         if asked or settings.fetch:
             flag = "--fetch-inception" if settings.fetch else "--inception"
             raise UsageError(f"{flag} does not go with the digit classifier", fix="--extractor inception")
-        digest = sha256(digit_classifier.GRAPH)
-        return Extractor(digit_classifier.NAME, digest, False, 64, digit_classifier.DigitClassifier)
+        network = digit_classifier.DigitClassifier
+        return Extractor(digit_classifier.NAME, sha256(digit_classifier.GRAPH), False, 64, network.resolution, network)
     if settings.fetch and asked:
         raise UsageError("--inception names the file that --fetch-inception would bring", fix="leave one out")
     if settings.fetch:
@@ -69,10 +71,15 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
     found = published.find_inception(asked)
     label = f"--inception {found.path}" if settings.inception else str(found.path)
 
-    def open_it() -> inception.Inception:  # read again: a hundred megabytes are not kept in memory meanwhile
-        return inception.Inception(published.find_inception(asked).data, label, settings.device)
+    digest = found.sha256
 
-    return Extractor(inception.NAME, found.sha256, found.official, 2048, open_it)
+    def open_it() -> inception.Inception:  # read again: a hundred megabytes are not kept in memory meanwhile
+        again = published.find_inception(asked)
+        if again.sha256 != digest:
+            raise StepFailed(f"{label} changed meanwhile", fix="the same command again")
+        return inception.Inception(again.data, label, settings.device)
+
+    return Extractor(inception.NAME, digest, found.official, inception.FEATURES, None, open_it)
 
 
 def of_file(file: FeatureFile, settings: ExtractorConfig, report: Report) -> Extractor:
@@ -90,12 +97,16 @@ def of_file(file: FeatureFile, settings: ExtractorConfig, report: Report) -> Ext
             f"{file.path} has features of {name}, not of --extractor {settings.name}", fix="leave --extractor out"
         )
 
-    def open_it():
-        chosen = choose(settings, name, report)
-        if chosen.sha256 != digest:
+    def chosen() -> Extractor:
+        found = choose(settings, name, report)
+        if found.sha256 != digest:
             raise UsageError(
-                f"{file.path} was made with another network: sha256 {digest[:12]}…, this one has {chosen.sha256[:12]}…"
+                f"{file.path} was made with another network: sha256 {digest[:12]}…, this one has {found.sha256[:12]}…",
+                fix="--inception with the graph that made it",
             )
-        return chosen.open()
+        return found
 
-    return Extractor(name, digest, digest == published.GRAPH_SHA256, file.size, open_it)
+    if settings.inception or settings.fetch:
+        chosen()
+    resolution = digit_classifier.DigitClassifier.resolution if name == digit_classifier.NAME else None
+    return Extractor(name, digest, digest == published.GRAPH_SHA256, file.size, resolution, lambda: chosen().open())

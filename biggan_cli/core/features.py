@@ -47,7 +47,7 @@ def features_of(
     features = np.empty((pictures.count, extractor.features), np.float32)
     kept = []
     with extractor.open() as network:
-        size = _size_for(network.resolution, pictures, extractor)
+        size = resized_to(pictures, extractor)
         for images_u8 in _regrouped(pictures.batches(batch)):
             if size:
                 images_u8 = images.resize(images_u8, size)
@@ -90,13 +90,20 @@ def _regrouped(batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         yield np.concatenate(waiting)
 
 
-def _size_for(resolution: Optional[int], pictures: Pictures, extractor: Extractor) -> Optional[int]:
-    """What the pictures must be resized to; None: they go in as they are."""
+def resized_to(pictures: Pictures, extractor: Extractor) -> Optional[int]:
+    """What pictures are resized to before a network sees them; None: they go in as they are.
+
+    Raises:
+        UsageError: the network takes only squares.
+    """
+    resolution, (height, width) = extractor.resolution, pictures.size
     if resolution is None or pictures.size == (resolution, resolution):
         return None
-    if pictures.size[0] != pictures.size[1]:
-        height, width = pictures.size
-        raise UsageError(f"the {extractor.title()} takes squares, {pictures.name} has {width}x{height} px")
+    if height != width:
+        raise UsageError(
+            f"the {extractor.title()} takes squares, {pictures.name} has {width}x{height} px",
+            fix="--extractor inception",
+        )
     return resolution
 
 

@@ -4,16 +4,16 @@ Several forms of one run are drawn from the same latents, so that what differs i
 """
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from biggan_cli import config as configs
-from biggan_cli.config import ModelConfig
+from biggan_cli.config import ModelConfig, RunRecord
 from biggan_cli.core import generators
 from biggan_cli.core.deployed import check_outputs, device_runs, label_of, latents_of
 from biggan_cli.core.reporting import Report, without_tables
-from biggan_cli.data import images
+from biggan_cli.data import datasets, images
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.deploy.bins import outputs, read_index
 from biggan_cli.deploy.spec import GraphSpec, read_spec
@@ -24,6 +24,11 @@ from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.protocols import Protocol
 from biggan_cli.rundir import Finished, RunDir
 from biggan_cli.settings import DrawConfig, PicturesConfig
+from biggan_cli.training.checkpoints import Checkpoint
+
+UNKNOWN = "unknown"
+Truncation = Union[float, str, None]
+"""Of z: a number, None for none, :data:`UNKNOWN` of latents that came from a file."""
 
 
 class Source(NamedTuple):
@@ -53,8 +58,9 @@ class Source(NamedTuple):
         return tuple(size) if size else None
 
     @property
-    def lossless(self) -> bool:
-        return self.pictures.lossless if self.pictures else bool(self.features.about["source"].get("lossless"))
+    def lossless(self) -> Optional[bool]:
+        """None where nobody knows."""
+        return self.pictures.lossless if self.pictures else self.features.about["source"].get("lossless")
 
 
 class _Latents(NamedTuple):
@@ -62,14 +68,26 @@ class _Latents(NamedTuple):
 
     count: int
     words: str
-    truncation: Optional[float]
+    truncation: Truncation
     make: Callable[[], Tuple[np.ndarray, np.ndarray]]
+
+
+class _Form(NamedTuple):
+    """One way to the same pictures: ``floats`` gives them in [-1, 1], ``facts`` are its own, ``fix`` helps it."""
+
+    kind: str
+    label: str
+    facts: Dict[str, Any]
+    fix: str
+    floats: Callable[[int], Iterator[np.ndarray]]
 
 
 def of_run(
     run: RunDir, config: PicturesConfig, kinds: Sequence[str], protocol: Optional[Protocol], num: int, report: Report
 ) -> List[Source]:
     """A source for each kind, all checked, nothing drawn yet.
+
+    A frozen graph and an offline model have all that they need: the checkpoint that they were made from may be gone.
 
     Args:
         num: how many pictures are drawn where nobody says.
@@ -79,73 +97,108 @@ def of_run(
         StepFailed: a damaged file.
     """
     asked = configs.replace(config.draw, truncation=protocol.truncation) if protocol else config.draw
-    spec = ran = None
+    record, spec, ran, checkpoint = generators.read_record(run), None, None, None
     if set(kinds) != {"checkpoint"}:
         spec = read_spec(run)
         _check_frozen(run, spec, asked)
-        asked = generators.as_frozen(spec, asked)
+        draw = asked = generators.as_frozen(spec, asked)
     if "om" in kinds:
         ran = _device_run(run, spec, config.om)
     elif config.om is not None:
         raise UsageError(f"--om {config.om} is for --source om", fix="--source om")
-    checkpoint, record, draw = generators.decide(run, asked)
-    model, class_names = record.config.model, record.class_names
-    wanted = config.num or (protocol.num if protocol else None)
+    if "checkpoint" in kinds:
+        checkpoint, record, draw = generators.decide(run, asked)
+    model, wanted = record.config.model, config.num or (protocol.num if protocol else None)
     if ran:
-        latents = _latents_of_device(run, spec, ran, config, wanted, len(class_names))
+        latents = _latents_of_device(run, spec, ran, config, wanted, len(record.class_names))
     else:
         latents = _latents_of_seeds(config, wanted, num, model, draw.truncation)
-    facts = drawn_facts(checkpoint.step, draw, record.config.train.truncation, latents.words, protocol)
-    facts["truncation"] = latents.truncation
-    how = how_drawn(facts)
-    as_levels = _quantised(protocol)
+    step = checkpoint.step if checkpoint else spec.step
+    facts = drawn_facts(record, step, draw, latents.words, latents.truncation, protocol)
+    forms = dict(
+        checkpoint=lambda: _from_checkpoint(run, asked, checkpoint, latents, report),
+        pb=lambda: _from_graph(run, spec, draw, latents),
+        om=lambda: _from_device(run, spec, ran, latents),
+    )
 
-    def source(kind: str, label: str, floats: Callable[[int], Iterator[np.ndarray]], **more) -> Source:
+    def source(form: _Form) -> Source:
         pictures = Pictures(
             name=str(run),
             count=latents.count,
             size=(model.resolution,) * 2,
             lossless=facts["jpeg"] is None,
             digest="",
-            batches=lambda batch: map(as_levels, floats(batch)),
+            batches=lambda batch: map(_levels(protocol), _finite(form, run, form.floats(batch))),
         )
-        return Source(kind, label, str(run), how, dict(facts, **more), pictures)
+        return Source(form.kind, form.label, str(run), how_drawn(facts), dict(facts, **form.facts), pictures)
 
-    def of_checkpoint(batch: int) -> Iterator[np.ndarray]:
+    return [source(forms[kind]()) for kind in kinds]
+
+
+def _from_checkpoint(
+    run: RunDir, asked: DrawConfig, checkpoint: Checkpoint, latents: _Latents, report: Report
+) -> _Form:
+    def floats(batch: int) -> Iterator[np.ndarray]:
         settings = configs.replace(asked, batch=batch)
         with generators.open_generator(run, settings, [], without_tables(report)) as opened:
             yield from opened.sampler.images(*latents.make())
 
-    def of_graph(batch: int) -> Iterator[np.ndarray]:
+    return _Form("checkpoint", "checkpoint", dict(files=checkpoint.inputs()), "another --checkpoint", floats)
+
+
+def _from_graph(run: RunDir, spec: GraphSpec, draw: DrawConfig, latents: _Latents) -> _Form:
+    def floats(batch: int) -> Iterator[np.ndarray]:
         with FrozenGenerator(read_graph(run.frozen_graph), spec, draw.device) as generator:
             yield from generator.images(*latents.make())
 
-    def of_device(batch: int) -> Iterator[np.ndarray]:
+    return _Form("pb", "frozen graph", dict(graph_sha256=spec.sha256), f"biggan freeze {run}, of another step", floats)
+
+
+def _from_device(run: RunDir, spec: GraphSpec, ran: Finished, latents: _Latents) -> _Form:
+    def floats(batch: int) -> Iterator[np.ndarray]:
         return outputs(ran.folder, read_index(ran.folder), spec, latents.count)
 
-    found = []
-    for kind in kinds:
-        if kind == "checkpoint":
-            found.append(source(kind, "checkpoint", of_checkpoint, files=checkpoint.inputs()))
-        elif kind == "pb":
-            found.append(source(kind, "frozen graph", of_graph, graph_sha256=spec.sha256))
-        else:
-            details = {key: ran.manifest["details"][key] for key in ("model", "soc", "precision", "emulated")}
-            found.append(source(kind, label_of(ran), of_device, graph_sha256=spec.sha256, **details))
-    return found
+    details = {key: ran.manifest["details"][key] for key in ("model", "soc", "precision", "emulated")}
+    fix = f"biggan verify {run}, which tells what the model loses"
+    return _Form("om", label_of(ran), dict(graph_sha256=spec.sha256, **details), fix, floats)
+
+
+def _finite(form: _Form, run: RunDir, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same; what is not a number would become a level.
+
+    Raises:
+        StepFailed: a value is not finite; names the picture.
+    """
+    done = 0
+    for floats in batches:
+        wrong = np.flatnonzero(~np.isfinite(floats).all(axis=(1, 2, 3)))
+        if len(wrong):
+            raise StepFailed(
+                f"picture {done + wrong[0]} (from 0) from the {form.label} of {run} has values that are not finite",
+                fix=form.fix,
+            )
+        done += len(floats)
+        yield floats
 
 
 def drawn_facts(
-    step: int, draw: DrawConfig, trained: Optional[float], latents: str, protocol: Optional[Protocol] = None
+    record: RunRecord,
+    step: int,
+    draw: DrawConfig,
+    latents: str,
+    truncation: Truncation,
+    protocol: Optional[Protocol] = None,
 ) -> Dict[str, Any]:
     """What is known of drawn pictures; the statistics of the batch norms have a truncation of their own."""
+    train = record.config.train
     return dict(
+        trained_on=datasets.kind_of(train.data) if train.data else None,
         step=step,
         weights=draw.weights,
         batch_norm=draw.bn,
         batch_norm_truncation=draw.truncation if draw.bn == "standing" else None,
-        truncation=draw.truncation,
-        trained_truncation=trained,
+        truncation=truncation,
+        trained_truncation=train.truncation,
         latents=latents,
         quantisation="down" if protocol and protocol.floor else "nearest",
         jpeg=protocol.jpeg if protocol else None,
@@ -156,10 +209,16 @@ def how_drawn(facts: Dict[str, Any]) -> str:
     """The same in words."""
     weights = "EMA" if facts["weights"] == "ema" else facts["weights"]
     statistics = f"{facts['batch_norm']} batch-norm statistics"
-    if facts["batch_norm"] == "standing" and facts["batch_norm_truncation"] != facts["truncation"]:
-        statistics += f" of truncation {configs.truncation_text(facts['batch_norm_truncation'])}"
-    truncation = f"truncation {facts['truncation']:g}" if facts["truncation"] else "no truncation"
-    return f"step {facts['step']}, {weights} weights, {statistics}, {truncation}, {facts['latents']}"
+    truncation, measured = facts["truncation"], facts["batch_norm_truncation"]
+    if facts["batch_norm"] == "standing" and measured != truncation:
+        statistics += f" of truncation {configs.truncation_text(measured)}"
+    words = "no truncation" if truncation is None else f"truncation {truncation_words(truncation)}"
+    return f"step {facts['step']}, {weights} weights, {statistics}, {words}, {facts['latents']}"
+
+
+def truncation_words(truncation: Truncation) -> str:
+    """``2``, ``none`` or ``unknown``."""
+    return UNKNOWN if truncation == UNKNOWN else configs.truncation_text(truncation)
 
 
 def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig) -> None:
@@ -174,9 +233,10 @@ def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig) -> None:
     given += [("--weights", asked.weights, spec.weights)] if asked.weights != "ema" else []
     for flag, value, frozen in given:
         if value != frozen:
-            value = "none" if value is None else f"{value:g}" if isinstance(value, float) else value
+            if flag == "--truncation":
+                value, frozen = configs.truncation_text(value), configs.truncation_text(frozen)
             raise UsageError(
-                f"the graph in {run} was frozen with {flag} {'none' if frozen is None else frozen}, not {value}",
+                f"the graph in {run} was frozen with {flag} {frozen}, not {value}",
                 fix=f"biggan freeze {run} {flag} {value}",
             )
 
@@ -209,6 +269,12 @@ def _latents_of_device(
         )
     if config.seeds is not None:
         raise UsageError("--seeds does not go with --source om, whose latents are those that it ran on")
+    truncation = UNKNOWN if details["latents_file"] else details["truncation"]
+    if config.draw.truncation not in ("run", truncation):
+        asked, own = configs.truncation_text(config.draw.truncation), truncation_words(truncation)
+        raise UsageError(
+            f"--truncation {asked} is not that of {ran.folder}, which is {own}", fix="leave --truncation out"
+        )
     if (wanted or 0) > index.num:
         raise UsageError(
             f"{wanted} pictures are asked for, and {ran.folder} has {index.num}",
@@ -222,7 +288,6 @@ def _latents_of_device(
         words = f"{seeds_text(seeds)} of bin/{Path(details['bins']).name}"
         if index.labels[:count] != tuple(classes_of_seeds(seeds, num_classes).tolist()):
             words += " with its classes"
-    truncation = None if details["latents_file"] else details["truncation"]
     return _Latents(count, words, truncation, lambda: latents_of(run, spec, ran, count))
 
 
@@ -249,7 +314,7 @@ def seeds_text(seeds: Sequence[int]) -> str:
     return f"seeds {', '.join(str(seed) for seed in seeds[:10])}{', …' if len(seeds) > 10 else ''}"
 
 
-def _quantised(protocol: Optional[Protocol]) -> Callable[[np.ndarray], np.ndarray]:
+def _levels(protocol: Optional[Protocol]) -> Callable[[np.ndarray], np.ndarray]:
     """float [-1, 1] → uint8, rounded, or as the seed had it."""
     if protocol is None or not (protocol.floor or protocol.jpeg):
         return images.to_uint8

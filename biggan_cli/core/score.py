@@ -10,10 +10,11 @@ from biggan_cli import __version__, protocols
 from biggan_cli import config as configs
 from biggan_cli.core import extractors, references, sources
 from biggan_cli.core.extractors import Extractor
-from biggan_cli.core.features import features_of, groups
+from biggan_cli.core.features import features_of, groups, resized_to
 from biggan_cli.core.references import Reference
 from biggan_cli.core.reporting import Report
-from biggan_cli.core.score_words import px, sentence
+from biggan_cli.core.score_caveats import Job, warnings, why_incomparable
+from biggan_cli.core.score_words import numbers, px, sentence
 from biggan_cli.core.sources import Source
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.metrics import digit_classifier, inception
@@ -21,13 +22,12 @@ from biggan_cli.metrics.fid import frechet_distance, statistics
 from biggan_cli.metrics.inception_score import InceptionScoreSums
 from biggan_cli.metrics.kid import kernel_distance
 from biggan_cli.metrics.precision_recall import precision_recall
-from biggan_cli.protocols import CIFAR10_TEST, FULL, TEST, Protocol
+from biggan_cli.protocols import FULL, Protocol
 from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import lane, packages
 from biggan_cli.settings import ScoreConfig
 
 SCHEMA = 1
-FEW_IN_A_SPLIT = 100
 _WITH_REFERENCE = {"fid", "kid", "pr"}
 
 
@@ -44,7 +44,7 @@ def score(settings: ScoreConfig, report: Report) -> ScoreResult:
     Raises:
         UsageError: what is asked for cannot be: too few pictures, no such reference, another network.
         NotReady: there is no Inception graph.
-        StepFailed: something is damaged.
+        StepFailed: something is damaged. What was measured until then is kept.
     """
     protocol = protocols.find(settings.protocol)
     place = sources.find(settings.pictures)
@@ -58,21 +58,18 @@ def score(settings: ScoreConfig, report: Report) -> ScoreResult:
     found = sources.of_place(place, settings.pictures, settings.sources, protocol, num, report)
     _check_counts(settings, found[0])
     reference = _reference(settings, protocol, place, extractor, found[0], report)
-    job = _Job(settings, protocol, extractor, reference)
+    job = Job(settings, protocol, extractor, reference)
     report("table", title="scoring", rows=_rows(found, job))
-    for warning in [*_why_incomparable(found[0], job), *_warnings(found[0], job)]:
+    for warning in [*why_incomparable(found[0], job), *warnings(found[0], job)]:
         report("warning", text=warning)
-    scores = [_record(source, job, _measure(source, job, report)) for source in found]
-    return ScoreResult(scores, _keep(place.run, scores, report) if place.run else None)
-
-
-class _Job(NamedTuple):
-    """What all sources are measured with."""
-
-    settings: ScoreConfig
-    protocol: Optional[Protocol]
-    extractor: Extractor
-    reference: Optional[Reference]
+    scores, kept_in = [], None
+    for source in found:
+        record = _record(source, job, _measure(source, job, report))
+        scores.append(record)
+        kept_in = _keep(place.run, record, report) if place.run else None
+        if len(found) > 1:
+            report("line", text=f"{source.label}: {', '.join(f'{name} {value}' for name, value, _ in numbers(record))}")
+    return ScoreResult(scores, kept_in)
 
 
 def _check_counts(settings: ScoreConfig, source: Source) -> None:
@@ -113,9 +110,12 @@ def _reference(
     source: Source,
     report: Report,
 ) -> Optional[Reference]:
-    if not _WITH_REFERENCE.intersection(settings.metrics):
-        return None
     asked = settings.reference
+    if not _WITH_REFERENCE.intersection(settings.metrics):
+        for flag, value in (("--ref", asked.name), ("--data", asked.data), ("--fetch-stats", asked.fetch)):
+            if value:
+                raise UsageError(f"{flag} is for --fid, --kid and --pr, and only --is is asked for", fix="add --fid")
+        return None
     if protocol and protocol.reference:
         if asked.name not in (None, protocol.reference):
             raise UsageError(
@@ -131,7 +131,7 @@ def _reference(
     return found
 
 
-def _rows(found: List[Source], job: _Job) -> List[Tuple[str, str]]:
+def _rows(found: List[Source], job: Job) -> List[Tuple[str, str]]:
     source, reference = found[0], job.reference
     size = f" of {px(source.size)}" if source.size else ""
     rows = [("extractor", job.extractor.title()), ("pictures", f"{source.count:,}{size}, {source.name}")]
@@ -141,7 +141,8 @@ def _rows(found: List[Source], job: _Job) -> List[Tuple[str, str]]:
         rows.append(("sources", ", ".join(entry.label for entry in found)))
     if reference:
         count = f"{reference.count:,} images" if reference.count else "nobody knows how many images"
-        rows.append(("reference", f"{reference.name}, {count}, {reference.origin}"))
+        kept = f", kept in {reference.kept}" if reference.kept else ""
+        rows.append(("reference", f"{reference.name}, {count}, {reference.origin}{kept}"))
     return [*rows, ("metrics", ", ".join(job.settings.metrics))]
 
 
@@ -152,7 +153,7 @@ class _Measured(NamedTuple):
     seconds: float
 
 
-def _measure(source: Source, job: _Job, report: Report) -> _Measured:
+def _measure(source: Source, job: Job, report: Report) -> _Measured:
     """All metrics of one source from one pass."""
     settings, protocol, reference = job.settings, job.protocol, job.reference
     shuffle = settings.shuffle and (protocol is None or protocol.shuffle)
@@ -174,7 +175,7 @@ def _measure(source: Source, job: _Job, report: Report) -> _Measured:
     if "fid" in settings.metrics:
         count = len(features) // 100 * 100 if protocol and protocol.hundreds else len(features)
         try:
-            distance = frechet_distance(statistics(features[:count]), reference.statistics())
+            distance = frechet_distance(statistics(features[:count]), reference.statistics)
         except ValueError as error:
             raise StepFailed(f"there is no distance from {reference.name}: {error}") from error
         values["fid"] = dict(distance._asdict(), count=count)
@@ -201,9 +202,10 @@ def _from_features(features, reference: Reference, settings: ScoreConfig, report
     return values
 
 
-def _record(source: Source, job: _Job, measured: _Measured) -> Dict[str, Any]:
-    reasons = _why_incomparable(source, job)
+def _record(source: Source, job: Job, measured: _Measured) -> Dict[str, Any]:
+    reasons = why_incomparable(source, job)
     reference, extractor = job.reference, job.extractor
+    resized = resized_to(source.pictures, extractor) if source.pictures else None
     record = dict(
         schema=SCHEMA,
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -215,6 +217,7 @@ def _record(source: Source, job: _Job, measured: _Measured) -> Dict[str, Any]:
             size=list(source.size) if source.size else None,
             source=source.name,
             lossless=source.lossless,
+            **({"resized_to": [resized, resized]} if resized else {}),
             **source.facts,
         ),
         reference=reference.about() if reference else None,
@@ -222,7 +225,7 @@ def _record(source: Source, job: _Job, measured: _Measured) -> Dict[str, Any]:
         protocol=job.settings.protocol,
         comparable=not reasons,
         why_incomparable=reasons,
-        warnings=[*reasons, *_warnings(source, job)],
+        warnings=[*reasons, *warnings(source, job)],
         emulated=bool(source.facts.get("emulated")),
         biggan=__version__,
         lane=lane(),
@@ -248,76 +251,10 @@ def _torch_fidelity_names(values: Dict[str, Any]) -> Dict[str, Any]:
     return found
 
 
-def _why_incomparable(source: Source, job: _Job) -> List[str]:
-    """Each reason why published numbers are of something else."""
-    settings, protocol, reference = job.settings, job.protocol, job.reference
-    reasons = [job.extractor.why_incomparable(), protocol.incomparable if protocol else None]
-    if job.extractor.name == inception.NAME:
-        reasons += _unlike_published(source, reference)
-    if not source.lossless and not (protocol and protocol.jpeg):
-        reasons.append("some pictures went through a lossy format, which alone can change FID by several points")
-    if reference and not reference.lossless:
-        reasons.append("some pictures of the reference went through a lossy format")
-    if source.facts.get("emulated"):
-        reasons.append("the offline model is emulated: no device computed it")
-    truncation, trained = source.facts.get("truncation"), source.facts.get("trained_truncation")
-    of_seeds = source.facts.get("latents", "").startswith("seeds")
-    if truncation != trained and of_seeds:
-        text = configs.truncation_text
-        reasons.append(f"truncation {text(truncation)}, where the training had {text(trained)}")
-    if settings.splits != 10 and "is" in settings.metrics:
-        reasons.append(f"{settings.splits} splits instead of 10")
-    if "kid" in settings.metrics and (settings.kid_subsets, settings.kid_subset_size) != (100, 1000):
-        reasons.append(f"KID of {settings.kid_subsets} subsets of {settings.kid_subset_size} instead of 100 of 1000")
-    return [reason for reason in reasons if reason]
-
-
-def _unlike_published(source: Source, reference: Optional[Reference]) -> List[str]:
-    """What differs from the ways in which scores of CIFAR-10 are published."""
-    reasons = []
-    published = reference.published if reference else None
-    usual, what = (TEST, "against the test set") if published == CIFAR10_TEST else (FULL, "against the training set")
-    if source.count != usual:
-        what = what if reference else "of Inception"
-        reasons.append(f"{source.count:,} images, where published scores {what} are of {usual:,}")
-    if reference and published is None:
-        reasons.append(f"the reference is not CIFAR-10's complete training or test set, but {reference.name}")
-    if published and source.size != reference.size:
-        reasons.append(f"the pictures are not of {px(reference.size)}, as those of {published} are")
-    return reasons
-
-
-def _warnings(source: Source, job: _Job) -> List[str]:
-    """What else a reader should know."""
-    warnings, reference, features = [], job.reference, job.extractor.features
-    if "fid" in job.settings.metrics:
-        counts = [("images", source.count), ("images of the reference", reference.count or features)]
-        warnings += [
-            f"{count:,} {what} are fewer than the {features:,} features: their covariance is singular, FID is much too "
-            "high, and good only to follow a run"
-            for what, count in counts
-            if count < features
-        ]
-    each = source.count // job.settings.splits
-    if "is" in job.settings.metrics and each < FEW_IN_A_SPLIT:
-        warnings.append(f"{each} images in a split: the Inception Score cannot be more than that")
-    facts = source.facts
-    standing = facts.get("batch_norm") == "standing" and facts["latents"].startswith("seeds")
-    if standing and facts["batch_norm_truncation"] != facts["truncation"]:
-        text = configs.truncation_text(facts["batch_norm_truncation"])
-        warnings.append(f"the batch-norm statistics are of truncation {text}, z is not")
-    truncation = facts.get("truncation")
-    if truncation is not None and truncation == facts.get("trained_truncation"):
-        warnings.append(f"z is truncated at {truncation:g}, as in training")
-    if reference and reference.size and source.size and reference.size != source.size and not reference.published:
-        warnings.append(f"the pictures are of {px(source.size)}, those of the reference of {px(reference.size)}")
-    return warnings
-
-
-def _keep(run: RunDir, scores: List[Dict[str, Any]], report: Report) -> Optional[str]:
-    """Append a line for each source, in one write; a score is not lost because its file cannot be written."""
+def _keep(run: RunDir, record: Dict[str, Any], report: Report) -> Optional[str]:
+    """Append a line; a score is not lost because its file cannot be written."""
     path = run.score
-    data = "".join(json.dumps(record) + "\n" for record in scores).encode()
+    data = (json.dumps(record) + "\n").encode()
     try:
         path.parent.mkdir(exist_ok=True)
         with open(str(path), "a+b", buffering=0) as handle:
@@ -333,6 +270,6 @@ def _keep(run: RunDir, scores: List[Dict[str, Any]], report: Report) -> Optional
                 handle.truncate(start)
                 raise
     except OSError as error:
-        report("warning", text=f"the scores are not kept: {path}: {error.strerror}")
+        report("warning", text=f"the score is not kept: {path}: {error.strerror}")
         return None
     return str(path)

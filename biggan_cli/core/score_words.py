@@ -22,7 +22,9 @@ def sentence(record: Record) -> str:
     if "quantisation" in samples:
         how.append("levels rounded down" if samples["quantisation"] == "down" else "levels rounded to nearest")
     lossy = f"through JPEG of quality {samples['jpeg']}" if samples.get("jpeg") else "through a lossy format"
-    how.append("lossless" if samples["lossless"] else lossy)
+    resized = f"resized to {px(samples['resized_to'])}" if "resized_to" in samples else None
+    loss = {True: "lossless", False: lossy, None: "with or without loss until then"}[samples["lossless"]]
+    how += [loss, resized] if resized else [loss]
     if extractor["name"] == digit_classifier.NAME:
         network = f"features of biggan's digit classifier (sha256 {extractor['sha256'][:12]}), not Inception"
     else:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from biggan_cli.config import RunRecord
 from biggan_cli.core import generators
 from biggan_cli.core.reporting import Report
-from biggan_cli.core.run_sources import Source, drawn_facts, how_drawn, of_run, seeds_text
+from biggan_cli.core.run_sources import UNKNOWN, Source, drawn_facts, how_drawn, of_run, seeds_text
 from biggan_cli.data import datasets, pictures
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.errors import UsageError
@@ -89,10 +89,8 @@ def _sampled(folder: Path) -> Optional[Sampled]:
         draw = DrawConfig(**left.manifest["config"]["draw"])
     except TypeError:  # of another version of biggan
         return None
-    facts = drawn_facts(int(draw.checkpoint), draw, record.config.train.truncation, latents)
-    if asked["file"]:
-        facts["truncation"] = None
-    return Sampled(record, facts)
+    truncation = UNKNOWN if asked["file"] else draw.truncation
+    return Sampled(record, drawn_facts(record, int(draw.checkpoint), draw, latents, truncation))
 
 
 def of_data(spec: str, resolution: int, held_out: bool = False) -> Pictures:
@@ -114,26 +112,19 @@ def of_place(
         UsageError: a form that the run does not have yet, or options that do not go together.
         StepFailed: a damaged file.
     """
+    if config.held_out and not place.data:
+        raise UsageError("--held-out is for data sets", fix="biggan stats digits --held-out")
     if place.run:
         return of_run(place.run, config, kinds, protocol, num, report)
-    draw, usual = config.draw, DrawConfig()
-    drawn = dict(num=config.num, seeds=config.seeds, om=config.om, checkpoint=draw.checkpoint, bn=draw.bn)
-    given = [f"--{name}" for name, value in drawn.items() if value is not None]
-    given += [f"--{name}" for name in ("truncation", "weights") if getattr(draw, name) != getattr(usual, name)]
-    if given or tuple(kinds) != SOURCES[:1]:
-        flag = given[0] if given else "--source"
-        raise UsageError(
-            f"{flag} is for runs, and {config.what} is none: all its pictures are scored", fix=f"leave {flag} out"
-        )
+    _check_only_for_runs(config, kinds, protocol)
     if place.features and protocol:
         raise UsageError(
             f"{config.what} has features, and --protocol says what pictures there must be", fix="leave --protocol out"
         )
     if place.features:
         about = place.features.about["source"]
-        how, facts = about.get("how", ""), about.get("facts", {})
-        return [Source("features", "features", about["name"], how, facts, features=place.features)]
-    found = of_data(place.data, NATIVE) if place.data else place.pictures
+        return [Source("features", "features", about["name"], about["how"], about["facts"], features=place.features)]
+    found = of_data(place.data, NATIVE, config.held_out) if place.data else place.pictures
     if protocol and found.count != protocol.num:
         raise UsageError(
             f"{config.what} has {found.count} pictures, the protocol takes {protocol.num}", fix="leave --protocol out"
@@ -142,3 +133,18 @@ def of_place(
         return [Source("pictures", "pictures", found.name, "", {}, found)]
     facts = place.sampled.facts
     return [Source("pictures", "pictures", found.name, how_drawn(facts), facts, found)]
+
+
+def _check_only_for_runs(config: PicturesConfig, kinds: Sequence[str], protocol: Optional[Protocol]) -> None:
+    """What says how a run draws is not passed over where nothing is drawn."""
+    draw, usual = config.draw, DrawConfig()
+    drawn = dict(num=config.num, seeds=config.seeds, om=config.om, checkpoint=draw.checkpoint, bn=draw.bn)
+    given = [f"--{name}" for name, value in drawn.items() if value is not None]
+    given += [f"--{name}" for name in ("truncation", "weights") if getattr(draw, name) != getattr(usual, name)]
+    given += ["--source"] if tuple(kinds) != SOURCES[:1] else []
+    given += ["--protocol seed"] if protocol and (protocol.floor or protocol.jpeg) else []
+    if given:
+        raise UsageError(
+            f"{given[0]} is for runs, and {config.what} is none: all its pictures are taken as they are",
+            fix=f"leave {given[0]} out",
+        )

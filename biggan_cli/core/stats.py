@@ -1,10 +1,11 @@
 """Statistics of features of pictures, as a file that scores are compared with."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 from biggan_cli import protocols
-from biggan_cli.core import extractors, sources
+from biggan_cli.core import extractors, references, sources
 from biggan_cli.core.features import features_of
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
@@ -41,17 +42,12 @@ def stats(settings: StatsConfig, report: Report) -> StatsResult:
     default = digit_classifier.NAME if place.data_spec() == "digits" else inception.NAME
     extractor = extractors.choose(settings.extractor, default, report)
     num = protocols.FULL if extractor.name == inception.NAME else protocols.OWN_NUM
-    if place.data and settings.held_out:
-        found = sources.of_data(place.data, sources.NATIVE, held_out=True)
-        source = sources.Source("pictures", "pictures", found.name, "", {}, found)
-    elif settings.held_out:
-        raise UsageError("--held-out is for data sets", fix="biggan stats digits --held-out")
-    else:
-        (source,) = sources.of_place(place, settings.pictures, (settings.source,), None, num, report)
+    (source,) = sources.of_place(place, settings.pictures, (settings.source,), None, num, report)
     if source.count < 2:
         raise UsageError(f"{source.count} picture is too few: a covariance needs 2 at least", fix="--num 50000")
     rows = [("extractor", extractor.title()), ("pictures", f"{source.count}, {source.name}")]
     report("table", title=f"making {out}", rows=rows)
+    held_out = settings.pictures.held_out
     batch = settings.pictures.draw.batch
     passed = features_of(source.pictures, extractor, batch, "looking", report, keep_logits=settings.features)
     about = dict(
@@ -65,6 +61,7 @@ def stats(settings: StatsConfig, report: Report) -> StatsResult:
             size=list(source.size),
             lossless=source.lossless,
             sha256=source.pictures.digest,
+            published=references.published_as(place.data, held_out, source.pictures) if place.data else None,
         ),
     )
     try:
@@ -87,4 +84,6 @@ def _check_place(out: Path) -> None:
     if out.exists():
         raise UsageError(f"--out {out} exists", fix="another --out, or remove it")
     if not out.absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}", fix="make it first")
+        raise UsageError(f"--out {out}: there is no folder {out.parent}", fix=f"mkdir -p {out.parent}")
+    if not os.access(str(out.absolute().parent), os.W_OK | os.X_OK):
+        raise UsageError(f"--out {out}: nothing can be written to {out.parent}", fix="--out in another folder")

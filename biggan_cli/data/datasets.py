@@ -60,6 +60,11 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
     raise UsageError(f"--data {spec} is not a data set", fix=f"--data {SPECS}")
 
 
+def kind_of(spec: str) -> str:
+    """``cifar10:DIR`` → ``cifar10``."""
+    return spec.partition(":")[0]
+
+
 def absolute(spec: Optional[str]) -> Optional[str]:
     """The specification as it is stored with a run, good from any working directory."""
     kind, _, place = (spec or "").partition(":")

@@ -33,8 +33,8 @@ class Pictures(NamedTuple):
     count: int
     size: Tuple[int, int]
     """Height, width."""
-    lossless: bool
-    """None of the files is JPEG or lossy WebP; what an array was before is not known."""
+    lossless: Optional[bool]
+    """No picture is of a JPEG or lossy WebP file; None: what an array in a file was before is not known."""
     digest: str
     """SHA-256 over the names and bytes of the files, or over the shape and levels of the array."""
     batches: Callable[[int], Iterator[np.ndarray]]
@@ -54,7 +54,11 @@ def of_folder(folder: Path) -> Pictures:
         raise UsageError(f"{folder} is {'not a folder' if os.path.exists(str(folder)) else 'not there'}")
     names = _names_in(folder)
     if not names:
-        raise UsageError(f"{folder} has no pictures", looked_for=", ".join("*" + ending for ending in ENDINGS))
+        raise UsageError(
+            f"{folder} has no pictures",
+            looked_for=", ".join("*" + ending for ending in ENDINGS),
+            fix="a folder that has some, or a run",
+        )
     _check_count(str(folder), len(names))
     digest = hashlib.sha256()
     first, lossless = None, True
@@ -91,10 +95,10 @@ def of_file(path: Path) -> Pictures:
         raise UsageError(f"{path} is neither .npy nor .npz", fix=f"a folder of pictures, or {_SHAPE} in one of the two")
     pictures = _array_in(path)
     _check(path, pictures)
-    return of_array(str(path), pictures)
+    return of_array(str(path), pictures, lossless=None)
 
 
-def of_array(name: str, images_u8: np.ndarray) -> Pictures:
+def of_array(name: str, images_u8: np.ndarray, lossless: Optional[bool] = True) -> Pictures:
     """Pictures uint8 [N, H, W, 3] that are there already.
 
     Raises:
@@ -109,12 +113,15 @@ def of_array(name: str, images_u8: np.ndarray) -> Pictures:
         for start in range(0, len(images_u8), size):
             yield np.ascontiguousarray(images_u8[start : start + size])
 
-    return Pictures(name, len(images_u8), images_u8.shape[1:3], True, digest.hexdigest(), batches)
+    return Pictures(name, len(images_u8), images_u8.shape[1:3], lossless, digest.hexdigest(), batches)
 
 
 def _check_count(name: str, count: int) -> None:
     if count < 2:
-        raise UsageError(f"{name} has {count} picture{'s' * (count != 1)}, fewer than 2: nothing can be scored")
+        raise UsageError(
+            f"{name} has {count} picture{'s' * (count != 1)}, fewer than 2: nothing can be scored",
+            fix="50,000 for a score that compares with others",
+        )
 
 
 def _text(size: Tuple[int, int]) -> str:
@@ -172,11 +179,13 @@ def _opened(path: Path) -> Iterator[Tuple[BinaryIO, Any]]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise StepFailed(f"{path} is too large to be a picture to score: {error}") from error
     except Image.UnidentifiedImageError as error:
-        raise StepFailed(f"{path} is cut off, or not one of {', '.join(_FORMATS)}") from error
+        raise StepFailed(
+            f"{path} is cut off, or not one of {', '.join(_FORMATS)}", fix="copy or make it again, or remove it"
+        ) from error
     except Exception as error:  # Pillow meets a damaged file with whatever it trips over
         if getattr(error, "strerror", None):
             raise StepFailed(f"{path} cannot be read: {error.strerror}") from error
-        raise StepFailed(f"{path} is cut off or damaged: {error}") from error
+        raise StepFailed(f"{path} is cut off or damaged: {error}", fix="copy or make it again, or remove it") from error
 
 
 def _looked_at(path: Path) -> Tuple[Tuple[int, int], bool]:

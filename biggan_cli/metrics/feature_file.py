@@ -135,7 +135,16 @@ def _about(stored: Optional[np.ndarray], label: str) -> Dict[str, Any]:
         if about["schema"] != SCHEMA:
             raise ValueError(f"schema {about['schema']}, this biggan reads schema {SCHEMA}")
         texts = (about["extractor"]["name"], about["extractor"]["sha256"], about["source"]["name"])
-        if not all(isinstance(text, str) for text in texts) or not isinstance(about["source"]["count"], int):
+        source = about["source"] = {**dict(how="", facts={}, size=None, lossless=None), **about["source"]}
+        numbers = [source["count"], *(source["size"] or (1, 1))]
+        sane = (
+            all(isinstance(text, str) for text in (*texts, source["how"]))
+            and all(isinstance(number, int) and number > 0 for number in numbers)
+            and len(numbers) == 3
+            and isinstance(source["facts"], dict)
+            and source["lossless"] in (True, False, None)
+        )
+        if not sane:
             raise ValueError("a value has the wrong type")
     except (KeyError, TypeError, ValueError) as error:
         raise StepFailed(f"{label} is damaged, or of another version of biggan: {error}") from error

@@ -13,9 +13,11 @@ from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import assign_values, tf
 
 NAME = "inception"
+FEATURES = 2048
 _INPUT, _FEATURES, _LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
 _PART = 8
 """Pictures at a time: as fast as any on a CPU, and each takes 17 MB."""
+_FIX = "--inception with classify_image_graph_def.pb of inception-2015-12-05.tgz"
 _LARGE = 1000
 """Bytes from which on a constant is a weight."""
 
@@ -56,6 +58,9 @@ class Inception:
                 features, product = tf.import_graph_def(rest, replaced, [_FEATURES + ":0", _LOGITS], name="")
             except (ValueError, tf.errors.OpError) as error:
                 raise StepFailed(f"{label} cannot be loaded: {error}") from error
+            width = product.inputs[1].shape.as_list()[0]
+            if width != FEATURES:
+                raise UsageError(f"{label} has {width} features, not {FEATURES}: it is another network", fix=_FIX)
             self._features = tf.squeeze(features, [1, 2])
             self._logits = tf.matmul(self._features, product.inputs[1])  # the score is defined without the bias
         self._session = open_session(self._graph, device, exact=True)
@@ -110,6 +115,6 @@ def _parsed(graph: bytes, label: str):
         raise UsageError(
             f"{label} has no node {', '.join(lacking)}: it is another network",
             hint="TF-GAN's inceptionv1_for_inception_score.pb is one: its pictures must come resized",
-            fix="--inception with classify_image_graph_def.pb of inception-2015-12-05.tgz",
+            fix=_FIX,
         )
     return definition

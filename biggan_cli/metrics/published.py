@@ -129,6 +129,11 @@ def is_ttur(data: bytes) -> bool:
     return git_blob(data) == TTUR_BLOB
 
 
+def is_ttur_file(path: Path) -> bool:
+    """The same of a file, whatever its name; one that is much larger is not read."""
+    return path.is_file() and path.stat().st_size <= _MOST_TTUR and is_ttur(path.read_bytes())
+
+
 def git_blob(data: bytes) -> str:
     """The id that git gives a file: SHA-1 over its length and bytes."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from biggan_cli import protocols
-from biggan_cli.core import score
 from biggan_cli.core.extractors import Extractor
 from biggan_cli.core.references import Reference
 from biggan_cli.core.run_sources import Source
+from biggan_cli.core.score_caveats import Job, why_incomparable
 from biggan_cli.core.score_words import table, words
 from biggan_cli.data import datasets
 from biggan_cli.data.pictures import Pictures
@@ -68,7 +68,7 @@ def kept(shop):
 @pytest.fixture(scope="session")
 def real(shop):
     """What it found in the digits that the run was trained on."""
-    (path,) = (shop / "cache" / "stats").glob("digits-training-set-*.npz")
+    (path,) = (shop / "cache" / "stats").glob("digits-training-set-*-features.npz")
     return scoring.arrays_in(path)["features"]
 
 
@@ -170,7 +170,8 @@ def test_the_same_pictures_from_elsewhere_score_the_same(bench, drawn, pictures,
     ):
         record = done.record()
         assert numbers(record) == numbers(plain)
-        known = dict(count=NUM, size=[32, 32], source=str(source), lossless=True)
+        lossless = None if source == "pictures.npz" else True
+        known = dict(count=NUM, size=[32, 32], source=str(source), lossless=lossless)
         if source == drawn:  # whose manifest says how the run drew them
             known = {**plain["samples"], **known}
             del known["files"]
@@ -263,6 +264,20 @@ def test_checkpoint_graph_and_offline_model_side_by_side(bench, shop):
     assert all(record["sentence"] in done.stdout for record in records) and f"from the {device}:" in om["sentence"]
 
 
+def test_a_graph_needs_no_checkpoint(bench, shop):
+    """What was frozen has all that it needs: the checkpoint may have been rotated away."""
+    run = scoring.copy_of_runs(shop, bench.folder)
+    command = ["score", "--source", "pb", "--num", 20, "--splits", 2, "--is", "--json"]
+    before = bench.biggan(*command).record()
+    gone = [path for path in (run / "checkpoints").iterdir() if re.match(r"model-0*4\.", path.name)]
+    assert gone
+    for path in gone:
+        path.unlink()
+    after, both = bench.together(command, ["score", "--source", "checkpoint,pb", "--num", 20], check=None)
+    assert numbers(after.record()) == numbers(before) and after.record()["samples"] == before["samples"]
+    assert before["samples"]["step"] == 4 and both.returncode == 2 and "4" in both.stderr
+
+
 def test_what_an_offline_model_ran_on_is_not_taken_for_granted(bench, shop):
     """The manifests tell it: latents that were truncated otherwise, or are those of a file; older ones tell less."""
     for place, file, truncation in (("half", None, 0.5), ("file", "mine.npz", 2.0), ("older", None, 2.0)):
@@ -283,7 +298,8 @@ def test_what_an_offline_model_ran_on_is_not_taken_for_granted(bench, shop):
     assert any("truncation 0.5, where the training had 2" in reason for reason in half["why_incomparable"])
     assert f"seeds 0-{LATENTS - 1}" in half["samples"]["latents"]
     assert "mine.npz" in file["samples"]["latents"] and "seeds" not in file["samples"]["latents"]
-    assert file["samples"]["truncation"] is None and "no truncation, latents of mine.npz" in file["sentence"]
+    assert file["samples"]["truncation"] == "unknown" and "truncation unknown, latents of mine.npz" in file["sentence"]
+    assert any("truncation unknown, where the training had 2" in reason for reason in file["why_incomparable"])
     assert not any("as in training" in warning for warning in file["warnings"])
     assert older.returncode == 1 and "was left by an earlier biggan" in older.stderr
     assert "fix: biggan msame-run older/runs/" in older.stderr
@@ -313,7 +329,7 @@ def test_pictures_of_sample_are_what_their_manifest_says(bench, shop):
     assert record["samples"]["truncation"] == 1 and "classes three" in record["samples"]["latents"]
     assert record["extractor"]["name"] == "digits" and "truncation 1, seeds 0-3, classes three" in record["sentence"]
     assert numbers(other.record()) == numbers(record) and "truncation" not in other.record()["samples"]
-    assert "no truncation, latents of mine.npz" in mine.record()["sentence"]
+    assert "truncation unknown, latents of mine.npz" in mine.record()["sentence"]
     assert not any("as in training" in warning for warning in mine.record()["warnings"])
     assert several.returncode == 2 and "has several results of biggan sample" in several.stderr
 
@@ -414,7 +430,7 @@ def test_inception(shop, tmp_path):
     wanted = scoring.precision_recall(kept["features"], real)
     assert (record["precision"], record["recall"]) == pytest.approx(wanted, **EXACT)
 
-    assert again.record()["extractor"]["sha256"] == other and "the reference's" not in again.stderr
+    assert again.record()["extractor"]["sha256"] == other and "kept in" not in again.stderr
     assert again.record()["kid"] == record["kid"]  # the two differ in a bias, which nothing here depends on
     after = digests(bench.cache)
     assert {name for name in after if before.get(name) != after[name]} == {f"stats/{taken.name}"}
@@ -440,7 +456,9 @@ def test_pictures_of_another_size_and_through_jpeg(bench, shop):
     assert "(48x40 px): through a lossy format;" in record["sentence"]
     assert np.isfinite(record["kid"]["mean"])
     record = back.record()
-    assert record["samples"]["lossless"] is True and "(32x32 px): lossless;" in record["sentence"]
+    assert (
+        record["samples"]["lossless"] is None and "(32x32 px): with or without loss until then;" in record["sentence"]
+    )
     assert "some pictures of the reference went through a lossy format" in record["why_incomparable"]
 
 
@@ -490,9 +508,9 @@ def test_cifar10_is_computed_once_from_the_data(shop, kept, tmp_path):
     command = ["score", shop / "kept.npz", "--ref", "cifar10-train", *ALL, "--json"]
     first, second = bench.together([*command, "--data", spec], [f"BIGGAN_DATA={spec}", *command])
     record = first.record()
-    assert "the reference's" not in first.stderr
+    assert "kept in" not in first.stderr
     assert (record["reference"]["name"], record["reference"]["count"]) == ("cifar10-train", 100)
-    (place,) = (bench.cache / "stats").glob("cifar10-train-*.npz")
+    (place,) = (bench.cache / "stats").glob("cifar10-training-set-*-features.npz")
     real = scoring.arrays_in(place)["features"]
     assert record["fid"]["value"] == pytest.approx(scoring.frechet(kept["features"], real), rel=1e-8)
     assert (record["precision"], record["recall"]) == scoring.precision_recall(kept["features"], real)
@@ -515,7 +533,7 @@ def test_cifar10_is_computed_once_from_the_data(shop, kept, tmp_path):
 
     reference = test.record()["reference"]
     assert (reference["name"], reference["count"]) == ("cifar10-test", 20)
-    (place,) = (bench.cache / "stats").glob("cifar10-test-*.npz")
+    (place,) = (bench.cache / "stats").glob("cifar10-held-out-set-*-features.npz")
     real = scoring.arrays_in(place)["features"]
     found = test.record()["precision"], test.record()["recall"]
     assert found == scoring.precision_recall(kept["features"], real)
@@ -528,16 +546,17 @@ def test_cifar10_is_computed_once_from_the_data(shop, kept, tmp_path):
 
 def test_when_a_score_compares_with_published_ones(plain):
     """Only where nothing differs; each difference is a reason of its own. The official graph is not at hand."""
-    official = Extractor("inception", published.GRAPH_SHA256, True, 2048, None)
+    official = Extractor("inception", published.GRAPH_SHA256, True, 2048, None, None)
     train = Reference("cifar10-train", "", 50000, (32, 32), True, "", "cifar10-train", None, None)
     test = train._replace(name="cifar10-test", count=10000, published="cifar10-test")
     pictures = Pictures("p", 50000, (32, 32), True, "", None)
     drawn = Source("checkpoint", "checkpoint", "p", "", dict(truncation=2.0, trained_truncation=2.0), pictures)
-    every = ScoreConfig(metrics=("is", "fid", "kid", "pr"))
+    every = ScoreConfig(metrics=("is", "fid", "kid"))
+    of_digits = drawn._replace(facts=dict(drawn.facts, trained_on="digits"))
 
     def reasons(source=drawn, settings=every, extractor=official, reference=train):
         protocol = protocols.find(settings.protocol)
-        return score._why_incomparable(source, score._Job(settings, protocol, extractor, reference))
+        return why_incomparable(source, Job(settings, protocol, extractor, reference))
 
     def with_pictures(**changes):
         return drawn._replace(pictures=pictures._replace(**changes))
@@ -545,6 +564,7 @@ def test_when_a_score_compares_with_published_ones(plain):
     assert reasons() == reasons(reference=None) == []
     assert reasons(settings=replace(every, protocol="cifar10-50k-train", shuffle=False)) == []
     assert reasons(with_pictures(count=10000), reference=test) == []
+    assert reasons(with_pictures(lossless=None)) == reasons(reference=train._replace(lossless=None)) == []
     for more, word in (
         (dict(source=with_pictures(count=49999)), "49,999 images"),
         (dict(reference=test), "against the test set are of 10,000"),
@@ -554,7 +574,10 @@ def test_when_a_score_compares_with_published_ones(plain):
         (dict(reference=train._replace(lossless=False)), "lossy"),
         (dict(reference=train._replace(published=None)), "not CIFAR-10's complete"),
         (dict(source=drawn._replace(facts=dict(truncation=None, trained_truncation=2.0))), "truncation none"),
+        (dict(source=drawn._replace(facts=dict(truncation="unknown", trained_truncation=2.0))), "truncation unknown"),
         (dict(source=drawn._replace(facts=dict(drawn.facts, emulated=True))), "emulated"),
+        (dict(source=of_digits, reference=None), "trained on digits"),
+        (dict(settings=replace(every, metrics=("fid", "pr"))), "precision and recall have no usual way"),
         (dict(extractor=official._replace(official=False)), "not the Inception graph"),
         (dict(settings=replace(every, splits=5)), "5 splits"),
         (dict(settings=replace(every, kid_subsets=50)), "KID of 50 subsets"),
@@ -626,12 +649,14 @@ def test_a_protocol_fixes_how_many_and_against_what(bench, shop):
     cases = [
         (["--protocol", "seed", "--seeds", "0-9"], "--protocol asks for 4992 pictures, --seeds for 10"),
         (["--protocol", "seed", "--source", "om"], "4992 pictures are asked for"),
-        ([shop / "kept.npz", "--protocol", "seed", "--is"], "kept.npz has features"),
+        ([two, "--protocol", "seed", "--extractor", "digits"], "--protocol seed is for runs, and two.npy is none"),
+        ([shop / "kept.npz", "--protocol", "cifar10-10k-test", "--is"], "kept.npz has features"),
     ]
-    for name, num in (("seed", 4992), ("cifar10-50k-train", 50000), ("cifar10-10k-test", 10000)):
+    for name, num in (("seed", None), ("cifar10-50k-train", 50000), ("cifar10-10k-test", 10000)):
         flags = ["--protocol", name, "--extractor", "digits"]
-        cases.append(([two, *flags], f"two.npy has 2 pictures, the protocol takes {num}"))
-        for flag in (["--num", 5], ["--truncation", "none"], ["--no-shuffle"]):
+        if num:
+            cases.append(([two, *flags], f"two.npy has 2 pictures, the protocol takes {num}"))
+        for flag in (["--num", 5], ["--truncation", "none"], ["--no-shuffle"], ["--shuffle"]):
             cases.append(([*flags, *flag], f"--protocol {name} fixes what {flag[0]} says"))
     for name, ref in (("cifar10-50k-train", "cifar10-train"), ("cifar10-10k-test", "cifar10-test")):
         compares = f"--protocol {name} compares with {ref}, not with --ref train"

@@ -111,7 +111,13 @@ def test_values_that_cannot_be(bench, shop, run):
         (["--checkpoint", 3], ["--checkpoint 3", "2, 4"]),
         (["--inception", "graph.pb"], ["--inception does not go with the digit classifier", "--extractor inception"]),
         (["--fetch-inception"], ["--fetch-inception does not go with the digit classifier"]),
-        (["--fetch-stats"], ["--fetch-stats brings cifar10-train of the official Inception graph"]),
+        (["--fetch-stats"], ["--fetch-stats brings statistics of cifar10-train by the official Inception", "fix: "]),
+        (["--is", "--ref", "train"], ["--ref is for --fid, --kid and --pr, and only --is is asked for"]),
+        (["--is", "--data", "digits"], ["--data is for --fid, --kid and --pr"]),
+        (["--is", "--fetch-stats"], ["--fetch-stats is for --fid, --kid and --pr"]),
+        (["--ref", "cifar10-train", "--data", "digits"], ["--ref cifar10-train is not a part of --data digits"]),
+        (["--ref", "digits", "--data", "digits"], ["--data is for --ref cifar10-train", "not for --ref digits"]),
+        (["--ref", shop / "kept.npz", "--data", "digits"], ["--data is for --ref cifar10-train"]),
     )
     before = digests(run)
     refused(bench, *((["score", *flags, "--outdir", shop / "runs"], words, 2) for flags, words in cases))
@@ -132,6 +138,24 @@ def test_forms_that_a_run_does_not_have(bench, shop):
         bench,
         (["score", "--source", "pb"], ["no frozen graph in", "biggan freeze"], 2),
         (["score", "--outdir", "none"], ["there is no run in none", "biggan train --preset digits"], 2),
+    )
+
+
+def test_a_source_that_fails_loses_no_other(bench, shop):
+    """One offline model's picture is not a number: found in the middle, named; the checkpoint's score is kept."""
+    run = scoring.copy_of_runs(shop, bench.folder)
+    (place,) = (run / "msame").glob("*_00000")
+    output = place / "000003_output_0.bin"
+    floats = np.frombuffer(output.read_bytes(), "<f4").copy()
+    floats[7] = np.nan
+    output.write_bytes(floats.tobytes())
+    done = bench.biggan("score", "--source", "checkpoint,om", "--splits", 2, check=1)
+    assert done.stdout == "" and "picture 3 (from 0) from the emulated" in done.stderr
+    assert "values that are not finite" in done.stderr and "biggan verify" in done.stderr
+    (line,) = (run / "score" / "score.jsonl").read_text().splitlines()
+    record = json.loads(line)
+    assert record["source"] == "checkpoint" and f"checkpoint: digit IS {record['inception_score']['mean']:.3f}" in (
+        done.stderr
     )
 
 
@@ -377,7 +401,7 @@ def test_a_cache_and_a_run_that_cannot_be_written(own, shop):
     done = own.biggan("score", "--num", 12, preexec_fn=limit)
     assert done.stdout.startswith("digit IS ") and "kept in" not in done.stdout
     assert re.search("warning: the reference's statistics are not kept: .*npz: File too large", done.stderr)
-    assert f"warning: the scores are not kept: runs/{run.name}/score/score.jsonl: File too large" in done.stderr
+    assert f"warning: the score is not kept: runs/{run.name}/score/score.jsonl: File too large" in done.stderr
     assert digests(own.folder) == before
 
     file.unlink()
@@ -389,7 +413,7 @@ def test_a_cache_and_a_run_that_cannot_be_written(own, shop):
     record = done.record()
     assert 0 <= record["precision"] <= 1 and record["reference"]["count"] == 4500
     assert "warning: the reference's statistics are not kept" in done.stderr
-    assert "warning: the scores are not kept" in done.stderr
+    assert "warning: the score is not kept" in done.stderr
     assert (file.parent.read_text(), own.cache.read_text()) == ("a file", "of mine")
 
 

@@ -124,6 +124,8 @@ def test_what_cannot_be_looked_at(bench, shop):
         ([*two, "--num", 2], ["--num is for runs, and two.npy is none"]),
         ([*two, "--weights", "raw"], ["--weights is for runs, and two.npy is none"]),
         ([*two, "--held-out"], ["--held-out is for data sets"]),
+        (["digits", "--held-out", "--num", 7], ["--num is for runs, and digits is none"]),
+        (["digits", "--held-out", "--source", "pb"], ["--source is for runs, and digits is none"]),
         ([*two, "--source", "pd"], ["--source pd is not one of checkpoint, pb, om"]),
         ([two[0], "--extractor", "vgg"], ["--extractor vgg is not one of inception, digits"]),
         (["--num", 0], ["--num 0"]),
