@@ -103,11 +103,11 @@ def score(
     device: options.DeviceOption = "cpu",
     batch: options.DrawBatchOption = DRAW_BATCH,
     outdir: options.OutdirOption = Path("runs"),
-    as_json: options.JsonOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON: of several sources an object a line.")
+    ] = False,
 ) -> None:
     """Score pictures: Inception Score, FID, KID, precision and recall, each with what it is a score of.
-
-    With --json, each of several sources is one object on a line of its own.
 
     Example: biggan score --is --fid
     """

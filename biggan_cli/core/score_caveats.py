@@ -44,7 +44,7 @@ def why_incomparable(source: Source, job: Job) -> List[str]:
         reasons.append(f"{settings.splits} splits instead of 10")
     if "kid" in settings.metrics and (settings.kid_subsets, settings.kid_subset_size) != (100, 1000):
         reasons.append(f"KID of {settings.kid_subsets} subsets of {settings.kid_subset_size} instead of 100 of 1000")
-    if "pr" in settings.metrics:
+    if "pr" in settings.metrics and job.extractor.name == inception.NAME:
         reasons.append("precision and recall have no usual way: most are of VGG-16's features, with 3 neighbours")
     return [reason for reason in reasons if reason]
 
@@ -81,15 +81,11 @@ def warnings(source: Source, job: Job) -> List[str]:
     each = source.count // job.settings.splits
     if "is" in job.settings.metrics and each < FEW_IN_A_SPLIT:
         found.append(f"{each} images in a split: the Inception Score cannot be more than that")
-    facts = source.facts
-    if facts.get("batch_norm") == "standing" and facts.get("truncation") not in (
-        UNKNOWN,
-        facts.get("batch_norm_truncation"),
-    ):
-        text = configs.truncation_text(facts.get("batch_norm_truncation"))
+    truncation, measured = source.facts.get("truncation"), source.facts.get("batch_norm_truncation")
+    if source.facts.get("batch_norm") == "standing" and truncation not in (UNKNOWN, measured):
+        text = configs.truncation_text(measured)
         found.append(f"the batch-norm statistics are of truncation {text}, z is not")
-    truncation = facts.get("truncation")
-    if truncation is not None and truncation == facts.get("trained_truncation"):
+    if truncation is not None and truncation == source.facts.get("trained_truncation"):
         found.append(f"z is truncated at {truncation_words(truncation)}, as in training")
     resized = resized_to(source.pictures, job.extractor) if source.pictures else None
     if resized:
