@@ -351,6 +351,11 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(handle.fileno())
 
 
+def expanded(path) -> Path:
+    """With ``~`` and ``~name`` as a shell has them; a name that nobody has stays as it is."""
+    return Path(os.path.expanduser(str(path)))
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     digest = hashlib.sha256()

@@ -166,7 +166,8 @@ class PicturesConfig:
     """Which pictures: of a run, a folder, a file or a data set, and how a run draws them.
 
     ``num`` None is what the protocol says, and of an offline model all that it made; ``om`` is its name.
-    ``held_out`` means the part of a data set that is not trained on.
+    ``held_out`` means the part of a data set that is not trained on; ``weights`` are those of ``draw`` if they were
+    asked for.
     """
 
     what: Optional[str] = None
@@ -176,6 +177,7 @@ class PicturesConfig:
     seeds: Optional[Tuple[int, ...]] = None
     om: Optional[str] = None
     held_out: bool = False
+    weights: Optional[str] = None
 
 
 @dataclass(frozen=True)
