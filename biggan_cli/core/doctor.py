@@ -11,7 +11,7 @@ from typing import List, NamedTuple, Tuple
 import numpy as np
 
 from biggan_cli import config as configs
-from biggan_cli.core import doctor_ascend, doctor_host
+from biggan_cli.core import doctor_ascend, doctor_host, doctor_programs
 from biggan_cli.core.doctor_check import OK, WRONG, Check, first_line
 from biggan_cli.deploy.toolkit import find_toolkit
 from biggan_cli.errors import BigganError, NotReady, is_interrupt
@@ -161,8 +161,8 @@ def _ascend(device: str, env, found: doctor_host.TensorFlow) -> Tuple[Check, ...
         doctor_ascend.cann(toolkit),
         doctor_ascend.environment(env, toolkit),
         doctor_ascend.npu_bridge(ROOT, env, toolkit, tuple(sys.version_info[:3]), found.version),
-        doctor_ascend.toolchain(),
-        *doctor_ascend.programs(env),
-        doctor_ascend.msprof(env, toolkit),
+        doctor_programs.toolchain(),
+        *doctor_programs.programs(env),
+        doctor_programs.msprof(env, toolkit),
     )
     return tuple(check._replace(needed=check.needed and needed) for check in checks)

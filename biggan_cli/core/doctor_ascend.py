@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at for Ascend: driver, devices, CANN, npu_bridge, environment, and CANN's programs.
+"""What ``doctor`` looks at for Ascend: driver, devices, CANN, npu_bridge, and the environment.
 
 The functions take what they look at (an environment, the root of the file system, a toolkit), so that a test can lay
 out any machine in a folder. Where things are: CANN's documents on installation and environment variables.
@@ -15,8 +15,8 @@ from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, from_error
 from biggan_cli.core.doctor_host import TARGET_FIX
-from biggan_cli.deploy.toolkit import Tool, Toolkit, chosen, find_atc, find_runner
-from biggan_cli.errors import BigganError, NotReady, UsageError
+from biggan_cli.deploy.toolkit import Toolkit
+from biggan_cli.errors import NotReady
 from biggan_cli.runtime.process import environment_after, output_of
 from biggan_cli.runtime.versions import version_of
 
@@ -28,8 +28,6 @@ _FOLDERS = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH")
 _LISTS = ("LD_LIBRARY_PATH", "PYTHONPATH", "PATH")
 _FITS = {(9, 0): ((9, 0), (9, 1)), (9, 1): ((9, 1), (9, 2))}
 """Releases of the TensorFlow adapter and the CANN that they are documented for; earlier ones have the same number."""
-_MSPROF = ("tools/profiler/bin/msprof", "*-linux/toolkit/tools/profiler/bin/msprof", "bin/msprof")
-_MSPROF_PY = "tools/profiler/profiler_tool/analysis/msprof/msprof.py"
 
 
 def device_numbers(root: Path) -> List[int]:
@@ -94,20 +92,19 @@ def device_id(env: Mapping[str, str], numbers: Sequence[int]) -> Check:
 
 def ranks(env: Mapping[str, str]) -> Check:
     """Whether the variables of distributed training agree, as its start would find out after two minutes."""
-    size, rank, table = (env.get(name) for name in ("RANK_SIZE", "RANK_ID", "RANK_TABLE_FILE"))
+    names = ("RANK_SIZE", "RANK_ID", "POD_NAME", "RANK_TABLE_FILE", "CM_CHIEF_IP")
+    size, rank, pod, table, chief = (env.get(name) for name in names)
     details = dict(rank_size=size, rank_id=rank, rank_table=table)
 
     def wrong(found: str, fix: str) -> Check:
         return Check("ranks", WRONG, found, fix, True, details)
 
-    if env.get("CM_CHIEF_IP") and (size or table):
+    if chief and (size or table):
         return wrong("CM_CHIEF_IP is set beside RANK_SIZE or RANK_TABLE_FILE", "unset the one kind or the other")
     if size and not re.fullmatch("[1-9][0-9]*", size):
         return wrong(f"RANK_SIZE={size} is not a number of processes", "unset RANK_SIZE")
     if size in (None, "", "1") and not table:
-        return Check(
-            "ranks", OK, "one process" if not env.get("CM_CHIEF_IP") else "by CM_CHIEF_IP", None, True, details
-        )
+        return Check("ranks", OK, f"CM_CHIEF_IP={chief}" if chief else "one process", None, True, details)
     if not table:
         fix = "export RANK_TABLE_FILE=FILE, or unset RANK_SIZE for one process"
         return wrong(f"RANK_SIZE={size} without RANK_TABLE_FILE", fix)
@@ -116,11 +113,11 @@ def ranks(env: Mapping[str, str]) -> Check:
         return wrong(f"RANK_TABLE_FILE={table} is no rank table", "a file as CANN's documents describe, or unset it")
     if count != int(size or 1):
         return wrong(f"RANK_SIZE={size or 'unset'}, but {table} has {count} devices", f"export RANK_SIZE={count}")
-    rank = rank or env.get("POD_NAME")
-    if not rank or (not env.get("POD_NAME") and not (re.fullmatch("[0-9]+", rank) and int(rank) < count)):
+    numbered = re.fullmatch("[0-9]+", rank or "") and int(rank) < count
+    if not numbered and (rank or not pod):  # ModelArts names the process by its pod
         fix = f"RANK_ID from 0 to {count - 1}, another one for each process"
         return wrong(f"RANK_ID={rank or 'unset'} with {count} devices in {table}", fix)
-    return Check("ranks", OK, f"{rank} of {count}, {table}", None, True, details)
+    return Check("ranks", OK, f"{rank or pod} of {count}, {table}", None, True, details)
 
 
 def cann(toolkit: Optional[Toolkit]) -> Check:
@@ -202,55 +199,6 @@ def npu_bridge(
         return wrong(f"importing it fails: {why}", "source the set_env.sh of CANN and of tfplugin")
     unknown = "" if fits else "; whether it fits CANN is recorded nowhere"
     return Check("npu_bridge", OK, found + unknown, None, True, details)
-
-
-def toolchain() -> Check:
-    """Which programs ``atc`` and ``msame-run`` take if no flag says so."""
-    try:
-        choice = chosen(None)
-    except UsageError as error:
-        return from_error("toolchain", error, WRONG)
-    said = dict(
-        auto="auto: CANN's programs",
-        cann="cann, from BIGGAN_TOOLCHAIN",
-        emulator="emulator, from BIGGAN_TOOLCHAIN: CPU stand-ins, not the programs below",
-    )
-    return Check("toolchain", OK, said[choice], details=dict(toolchain=choice))
-
-
-def programs(env: Mapping[str, str]) -> List[Check]:
-    """CANN's converter, and the two programs that run an offline model."""
-    named = bool(env.get("BIGGAN_MSAME"))
-    return [
-        _program("atc", lambda: find_atc("cann", None), False),
-        _program("msame", lambda: find_runner("cann", "msame", None, None), named),
-        _program("ais_bench", lambda: find_runner("cann", "ais_bench", None, None), False),
-    ]
-
-
-def msprof(env: Mapping[str, str], toolkit: Optional[Toolkit]) -> Check:
-    """The profiler, or the script that reads what it left."""
-    on_path = shutil.which("msprof", path=env.get("PATH", os.defpath))
-    found = [Path(on_path)] if on_path else []
-    for place in (*_MSPROF, _MSPROF_PY, "*-linux/toolkit/" + _MSPROF_PY):
-        found.extend(sorted(toolkit.home.glob(place)) if toolkit else [])
-    usable = [path for path in found if path.is_file() and (path.suffix == ".py" or os.access(str(path), os.X_OK))]
-    if usable:
-        return Check("msprof", OK, str(usable[0]), details=dict(path=str(usable[0])))
-    looked = f"{toolkit.home}/tools/profiler" if toolkit else "no toolkit"
-    return Check("msprof", MISSING, f"not on PATH; {looked}", "install CANN's toolkit, which brings it")
-
-
-def _program(name: str, find: Callable[[], Tool], named: bool) -> Check:
-    try:
-        tool = find()
-    except BigganError as error:
-        # What is not there was looked for somewhere; anything else went wrong.
-        state = MISSING if "looked for" in dict(error.details) and not named else WRONG
-        return from_error(name, error, state)
-    details = dict(argv=list(tool.argv), version=tool.version, set_env=str(tool.setup or ""))
-    sourced = f"; {tool.setup} is sourced for it" if tool.setup else ""
-    return Check(name, OK, f"{' '.join(tool.argv)} ({tool.version}){sourced}", details=details)
 
 
 def _lacking(env: Mapping[str, str], after: Mapping[str, str]) -> List[str]:
