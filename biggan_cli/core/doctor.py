@@ -6,13 +6,13 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import List, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Tuple
 
 import numpy as np
 
 from biggan_cli import config as configs
 from biggan_cli.core import doctor_ascend, doctor_host, doctor_programs
-from biggan_cli.core.doctor_check import OK, WRONG, Check, first_line
+from biggan_cli.core.doctor_check import OK, WRONG, Check, first_line, unreadable
 from biggan_cli.deploy.toolkit import find_toolkit
 from biggan_cli.errors import BigganError, NotReady, is_interrupt
 from biggan_cli.runtime.device import cpu_cores, open_session
@@ -139,30 +139,44 @@ def _python(device: str, found: doctor_host.TensorFlow) -> Tuple[Check, ...]:
 
 
 def _machine(device: str, env, found: doctor_host.TensorFlow, outdir: Path) -> Tuple[Check, ...]:
-    cpuinfo = ROOT / "proc/cpuinfo"
-    described = cpuinfo.read_text(errors="replace") if cpuinfo.is_file() else ""
+    def described() -> str:
+        with contextlib.suppress(OSError):
+            return (ROOT / "proc/cpuinfo").read_text(errors="replace")
+        return ""
+
     return (
-        doctor_host.cpu(described, platform.machine(), cpu_cores()),
+        doctor_host.cpu(described(), platform.machine(), cpu_cores()),
         doctor_host.gpu(found, *doctor_host.nvidia(env), device == "gpu"),
-        doctor_host.runs(outdir),
-        doctor_host.caches(),
-        doctor_host.inception(),
+        _seen("runs", lambda: doctor_host.runs(outdir), True),
+        _seen("cache", doctor_host.caches),
+        _seen("Inception", doctor_host.inception),
     )
 
 
 def _ascend(device: str, env, found: doctor_host.TensorFlow) -> Tuple[Check, ...]:
-    toolkit = find_toolkit()
-    needed = device == "npu"
+    try:
+        toolkit, cann = find_toolkit(), None
+    except OSError as error:
+        toolkit, cann = None, unreadable("CANN", error, True)
+    version = tuple(sys.version_info[:3])
     checks = (
-        doctor_ascend.driver(ROOT, env),
+        _seen("driver", lambda: doctor_ascend.driver(ROOT, env), True),
         doctor_ascend.devices(ROOT),
         doctor_ascend.device_id(env, doctor_ascend.device_numbers(ROOT)),
         doctor_ascend.ranks(env),
-        doctor_ascend.cann(toolkit),
-        doctor_ascend.environment(env, toolkit),
-        doctor_ascend.npu_bridge(ROOT, env, toolkit, tuple(sys.version_info[:3]), found.version),
+        cann or doctor_ascend.cann(toolkit),
+        _seen("environment", lambda: doctor_ascend.environment(env, toolkit), True),
+        _seen("npu_bridge", lambda: doctor_ascend.npu_bridge(ROOT, env, toolkit, version, found.version), True),
         doctor_programs.toolchain(),
         *doctor_programs.programs(env),
-        doctor_programs.msprof(env, toolkit),
+        _seen("msprof", lambda: doctor_programs.msprof(env, toolkit)),
     )
-    return tuple(check._replace(needed=check.needed and needed) for check in checks)
+    return tuple(check._replace(needed=check.needed and device == "npu") for check in checks)
+
+
+def _seen(name: str, look: Callable[[], Check], needed: bool = False) -> Check:
+    """What a look says; where this user may not look is wrong, and no reason to look at nothing else."""
+    try:
+        return look()
+    except OSError as error:
+        return unreadable(name, error, needed)

@@ -27,6 +27,12 @@ def from_error(name: str, error: BigganError, state: str, needed: bool = False) 
     return Check(name, state, error.message, details.pop("fix", None) or details.get("hint"), needed, details)
 
 
+def unreadable(name: str, error: OSError, needed: bool = False) -> Check:
+    """The check of what this user may not look at."""
+    found = f"{error.filename or name}: {(error.strerror or str(error)).lower()}"
+    return Check(name, WRONG, found, "the right to read it, or HOME with a folder of this user", needed)
+
+
 def first_line(error: BaseException) -> str:
     """Enough of anybody's error to know what to look for."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Callable, List, Mapping, Optional
 
-from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, from_error
+from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, from_error, unreadable
 from biggan_cli.deploy.toolkit import Tool, Toolkit, chosen, find_atc, find_runner
 from biggan_cli.errors import BigganError, UsageError
 
@@ -57,6 +57,8 @@ def _program(name: str, find: Callable[[], Tool], named: bool) -> Check:
         # What is not there was looked for somewhere; anything else went wrong.
         state = MISSING if "looked for" in dict(error.details) and not named else WRONG
         return from_error(name, error, state)
+    except OSError as error:
+        return unreadable(name, error)
     details = dict(argv=list(tool.argv), version=tool.version, set_env=str(tool.setup or ""))
     sourced = f"; {tool.setup} is sourced for it" if tool.setup else ""
     return Check(name, OK, f"{' '.join(tool.argv)} ({tool.version}){sourced}", details=details)

@@ -1,5 +1,6 @@
 """Where the external programs are: CANN's atc, msame or ais_bench, or the emulator that stands for them."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -137,7 +138,13 @@ def _msame(program: Optional[Path]) -> List[str]:
     on_path = shutil.which("msame")
     if on_path and Path(on_path).resolve().parent == _EMULATOR.resolve():
         on_path = None
-    places = [named] if named else [Path(on_path)] if on_path else [Path.home() / place for place in _MSAME]
+    places = (
+        [named]
+        if named
+        else [Path(on_path)]
+        if on_path
+        else [home / place for home in _expanded("~") for place in _MSAME]
+    )
     for place in places:
         if _is_program(place):
             return [str(place.absolute())]
@@ -145,7 +152,7 @@ def _msame(program: Optional[Path]) -> List[str]:
         f"{'--runner-path' if program else 'BIGGAN_MSAME'} {named} is not a program"
         if named
         else "there is no msame on this machine",
-        looked_for=", ".join(str(place) for place in places),
+        looked_for=", ".join(str(place) for place in places) or "PATH",
         fix="build msame (github.com/Ascend/tools) and put it on PATH, or name it with --runner-path FILE",
         hint="--runner ais_bench takes its successor; --toolchain emulator runs models of the emulated atc on the CPU",
     )
@@ -187,17 +194,26 @@ def _homes(toolkit: Optional[Path]) -> List[Path]:
         if _INSTALL_RECORD.is_file():
             recorded = re.search(r"^Install_Path=(.+)$", _INSTALL_RECORD.read_text(errors="replace"), re.MULTILINE)
             roots.extend([Path(recorded.group(1).strip())] if recorded else [])
-        roots.extend(Path(base).expanduser() for base in _BASES)
+        roots.extend(_expanded(*_BASES))
     return list(dict.fromkeys(root / place for root in roots for place in _HOMES))
 
 
+def _expanded(*folders: str) -> List[Path]:
+    """Those of the folders that there are for this user, who may have no home."""
+    found = []
+    for folder in folders:
+        with contextlib.suppress(RuntimeError, KeyError):  # KeyError: Python 3.7 and no entry in passwd
+            found.append(Path(folder).expanduser())
+    return found
+
+
 def _runtimes() -> List[Path]:
-    return [Path(base).expanduser() / place for base in _BASES for place in _RUNTIMES]
+    return [base / place for base in _expanded(*_BASES) for place in _RUNTIMES]
 
 
 def _setup_of(home: Path) -> Optional[Path]:
     """The script that sets the environment of a toolkit: in it, or in the folder that its versions are in."""
-    bases = [Path(base).expanduser() for base in _BASES]
+    bases = _expanded(*_BASES)
     not_of_a_toolkit = {folder for base in bases for folder in base.parents}
     for base in (home, home.resolve()):
         for folder in [base, *list(base.parents)[:2]]:

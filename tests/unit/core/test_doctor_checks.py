@@ -13,6 +13,7 @@ from biggan_cli.core.doctor_host import TensorFlow
 from biggan_cli.deploy.toolkit import Toolkit
 from biggan_cli.errors import NotReady
 from biggan_cli.metrics.published import GRAPH_SHA256, GraphFile
+from biggan_cli.settings import DoctorConfig
 
 X86 = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse4_2 avx avx2 fma avx512f\n\nprocessor\t: 1\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd evtstrm aes asimddp\nCPU implementer\t: 0x48\n"
@@ -446,6 +447,25 @@ def test_ctrl_c_is_not_taken_for_a_broken_device(monkeypatch):
     monkeypatch.setattr(doctor, "open_session", interrupted)
     with pytest.raises(RuntimeError):
         doctor.convolution("cpu")
+
+
+def test_what_may_not_be_read_is_wrong_and_ends_nothing(tmp_path, monkeypatch):
+    def forbidden(*arguments):
+        raise PermissionError(13, "Permission denied", "/root/Ascend")
+
+    for name in ("find_toolkit", "open_session"):
+        monkeypatch.setattr(doctor, name, forbidden)
+    monkeypatch.setattr(doctor_programs, "find_atc", forbidden)
+    monkeypatch.setattr(doctor_ascend, "_field", forbidden)
+    monkeypatch.setattr(doctor_host, "caches", forbidden)
+    diagnosis = doctor.doctor(DoctorConfig("npu", str(tmp_path)))
+    checks = {check.name: check for _, group in diagnosis.groups for check in group}
+    for name, needed in (("CANN", True), ("driver", True), ("atc", False), ("cache", False), ("convolution", True)):
+        check = has_a_fix_if_not_ok(checks[name])
+        assert (check.state, check.needed) == (WRONG, needed), name
+    for name in ("CANN", "driver", "atc", "cache"):
+        assert checks[name].found == "/root/Ascend: permission denied"
+    assert not diagnosis.ready and checks["runs"].state == OK
 
 
 def test_only_what_the_device_needs_makes_it_unready():

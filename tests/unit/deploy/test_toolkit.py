@@ -609,3 +609,18 @@ def test_the_folder_of_the_driver_or_of_the_emulator_is_no_toolkit(machine, monk
     written(machine / "Ascend/driver/version.info", "Version=24.1\n")
     monkeypatch.setenv("PATH", f"{toolkit._EMULATOR}:{SYSTEM_PATH}")
     assert find_toolkit() is None
+
+
+def test_a_user_without_a_home(monkeypatch):
+    """As a container has it that runs as a number; Python 3.7 raises a KeyError where later ones do not."""
+
+    def nobody(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert find_toolkit() is None
+    with pytest.raises(NotReady, match="no atc"):
+        find_atc("cann", None)
+    with pytest.raises(NotReady, match="no msame"):
+        find_runner("cann", "msame", None, None)

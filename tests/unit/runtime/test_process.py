@@ -364,7 +364,7 @@ def test_what_a_short_program_says(tmp_path):
     command = ["sh", "-c", "pwd; echo it failed >&2; echo $WORD; exit 3"]
     ended = output_of(command, dict(os.environ, WORD="w"))
     assert (ended.code, ended.lines) == (3, ["/", "it failed", "w"])
-    with pytest.raises(NotReady, match="did not end within 0.2 seconds"):
+    with pytest.raises(NotReady, match="did not end within"):
         output_of(["sleep", "5"], os.environ, 0.2)
     with pytest.raises(NotReady, match="cannot be started"):
         output_of([str(tmp_path / "nothing")], os.environ)
