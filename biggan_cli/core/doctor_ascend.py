@@ -212,9 +212,7 @@ def _lacking(env: Mapping[str, str], after: Mapping[str, str]) -> List[str]:
 
 def _folder_of(spec) -> Optional[Path]:
     """Where a module is; a folder without code that only has its name is none."""
-    if spec is None or not spec.origin or spec.origin == "namespace":
-        return None
-    return Path(spec.origin).parent
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def _plugins(root: Path, env: Mapping[str, str], toolkit: Optional[Toolkit]) -> List[Path]:

@@ -142,7 +142,7 @@ def gpu(found: TensorFlow, driver: Sequence[str], complaint: Optional[str], need
 
 def runs(outdir: Path) -> Check:
     """Whether runs can be written, and the room for them."""
-    return _folder("runs", outdir, "--outdir with a folder on another disk", True)
+    return _folder("runs", outdir, "--outdir with another folder", True)
 
 
 def caches() -> Check:
@@ -151,7 +151,7 @@ def caches() -> Check:
         path = cache.folder()
     except BigganError as error:
         return from_error("cache", error, MISSING)
-    return _folder("cache", path, "BIGGAN_CACHE with a folder on another disk", False)
+    return _folder("cache", path, "BIGGAN_CACHE with another folder", False)
 
 
 def inception() -> Check:

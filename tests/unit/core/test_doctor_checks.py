@@ -378,6 +378,9 @@ def test_where_msprof_is(tmp_path, place):
     assert doctor_programs.msprof(env, None).state == MISSING
     path = program(tmp_path / "cann" / place, "")
     assert doctor_programs.msprof(env, toolkit).details == dict(path=str(path))
+    if path.suffix != ".py":
+        path.chmod(0o644)
+        assert doctor_programs.msprof(env, toolkit).state == MISSING
     on_path = program(tmp_path / "bin/msprof", "")
     assert doctor_programs.msprof(env, toolkit).details == dict(path=str(on_path))
 
