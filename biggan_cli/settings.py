@@ -9,6 +9,7 @@ RUNNERS = ("msame", "ais_bench")
 METRICS = ("is", "fid", "kid", "pr")
 SOURCES = ("checkpoint", "pb", "om")
 EXTRACTORS = ("inception", "digits")
+EXAMINED_DEVICES = ("cpu", "gpu", "npu")
 
 
 @dataclass(frozen=True)
@@ -220,3 +221,11 @@ class StatsConfig:
     source: str = "checkpoint"
     extractor: ExtractorConfig = ExtractorConfig()
     features: bool = False
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """For which device ``doctor`` looks at this machine, and where the runs are to be."""
+
+    device: str = "cpu"
+    outdir: str = "runs"

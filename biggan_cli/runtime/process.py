@@ -113,6 +113,31 @@ def environment_after(script: Path, env: Mapping[str, str]) -> Dict[str, str]:
     return found
 
 
+def output_of(argv: Sequence[str], env: Mapping[str, str], time_limit: float = 60.0) -> Ended:
+    """How a short program ended that is started in /, where no file is by chance; its errors are among its lines.
+
+    Raises:
+        NotReady: it cannot be started, or takes longer than ``time_limit`` seconds.
+    """
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            list(argv),
+            cwd="/",
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=time_limit,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotReady(f"{argv[0]} did not end within {time_limit:g} seconds") from error
+    except OSError as error:
+        raise NotReady(f"{argv[0]} cannot be started: {error.strerror}", looked_for=str(argv[0])) from error
+    lines = done.stdout.decode("utf-8", "backslashreplace").splitlines()
+    return Ended(done.returncode, time.monotonic() - started, lines)
+
+
 def can_import(python: str, module: str, env: Mapping[str, str]) -> bool:
     """Whether a Python has a module, and not just the current folder one of its name."""
     command = [python, "-c", f"import {module}; print('imported')"]

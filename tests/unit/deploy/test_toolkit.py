@@ -9,7 +9,7 @@ import pytest
 
 from biggan_cli.deploy import toolkit
 from biggan_cli.deploy.soc import SOC_VERSIONS
-from biggan_cli.deploy.toolkit import chosen, find_atc, find_runner
+from biggan_cli.deploy.toolkit import Toolkit, chosen, find_atc, find_runner, find_toolkit
 from biggan_cli.errors import NotReady, UsageError
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -593,3 +593,34 @@ def test_a_named_python_without_ais_bench_is_not_replaced_by_another(tmp_path, m
     with pytest.raises(NotReady) as raised:
         python_of_ais_bench(python_without(tmp_path / "named"))
     assert dict(raised.value.details)["looked for"] == str(tmp_path / "named")
+
+
+def test_the_installed_toolkit_is_the_one_of_atc(machine):
+    assert find_toolkit() is None
+    runtime = machine / "Ascend/nnae/latest"
+    written(runtime / "ascend_nnae_install.info", "package_name=x\nversion=5.1.RC1\n")
+    assert find_toolkit() == Toolkit(runtime, "CANN 5.1.RC1", None)
+    home = install(machine / "Ascend/cann")
+    assert find_toolkit() == Toolkit(home, "CANN of unknown version", home / "set_env.sh")
+    assert str(find_toolkit().home / "bin/atc") == find_atc("cann", None).argv[0]
+
+
+def test_the_folder_of_the_driver_or_of_the_emulator_is_no_toolkit(machine, monkeypatch):
+    written(machine / "Ascend/driver/version.info", "Version=24.1\n")
+    monkeypatch.setenv("PATH", f"{toolkit._EMULATOR}:{SYSTEM_PATH}")
+    assert find_toolkit() is None
+
+
+def test_a_user_without_a_home(monkeypatch):
+    """As a container has it that runs as a number; Python 3.7 raises a KeyError where later ones do not."""
+
+    def nobody(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert find_toolkit() is None
+    with pytest.raises(NotReady, match="no atc"):
+        find_atc("cann", None)
+    with pytest.raises(NotReady, match="no msame"):
+        find_runner("cann", "msame", None, None)
