@@ -74,11 +74,10 @@ def _show(result) -> None:
 
 
 def _show_operators(result) -> None:
-    cells = [
-        [entry["type"], entry["core"], str(entry["count"]), _ms(entry["total_us"]), _us(entry["mean_us"])]
-        + [_percent(entry["share"])]
-        for entry in result.operators
-    ]
+    cells = []
+    for entry in result.operators:
+        times = [_ms(entry["total_us"]), _us(entry["mean_us"]), _percent(entry["share"])]
+        cells.append([entry["type"], entry["core"], str(entry["count"]), *times])
     left = result.operator_types - len(cells)
     if left:
         calls = result.calls - sum(entry["count"] for entry in result.operators)

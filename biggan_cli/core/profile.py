@@ -1,23 +1,23 @@
 """Export a profile of the device with CANN's msprof, and say where its time went."""
 
-import contextlib
 import os
 import re
 import signal
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from biggan_cli.core.deployed import Plan
 from biggan_cli.core.reporting import Report
 from biggan_cli.deploy import msprof
 from biggan_cli.deploy.msprof import Operator, StepTime, Table
 from biggan_cli.deploy.toolkit import Tool, find_msprof
-from biggan_cli.errors import Interrupted, NotReady, StepFailed, ToolError, UsageError
+from biggan_cli.errors import BigganError, Interrupted, NotReady, StepFailed, ToolError, UsageError
 from biggan_cli.rundir import RunDir, write_json
 from biggan_cli.runtime.process import Ended, quoted, run_tool
 from biggan_cli.settings import ProfileConfig
 
+_FAILED = "failed"
 _PATTERNS = ("PROF_*", "*/PROF_*", "JOB*", "*/JOB*")
 
 
@@ -104,7 +104,7 @@ def _pick(run: RunDir, settings: ProfileConfig) -> Path:
         raise UsageError(
             f"--prof {settings.prof} has {len(inside)} profiles in it", fix=f"--prof {named[0] / inside[-1]}"
         )
-    return Path(os.path.abspath(str(named[0]))) if named[0].name in ("", "..") else named[0]
+    return named[0] if named[0] in known else Path(os.path.abspath(str(named[0])))
 
 
 def _time_of(folder: Path) -> Tuple[str, str]:
@@ -115,7 +115,7 @@ def _time_of(folder: Path) -> Tuple[str, str]:
 
 
 def _marker(run: RunDir, folder: Path) -> Path:
-    """Stands while an export is under way: with it, the csv files are those of one that did not finish."""
+    """Stands from the start of an export until one ends well; says whether it is under way or has failed."""
     return run.profile / f".exporting-{folder.name}"
 
 
@@ -125,14 +125,19 @@ def _exported(run: RunDir, folder: Path) -> List[Table]:
     Raises:
         StepFailed: there is neither.
     """
-    tables = [] if _marker(run, folder).exists() else msprof.tables_in(folder)
+    tables, marker = msprof.tables_in(folder), _marker(run, folder)
+    if tables and not marker.exists():
+        return tables
     if not tables and not msprof.is_raw(folder):
         raise StepFailed(
             f"{folder} is no profile, or its collection did not finish",
             looked_for=f"{folder / 'device_*'}, or op_statistic*.csv and op_summary*.csv below it",
             fix=f"biggan train --resume {run} --profile 100:110 --device npu",
         )
-    return tables
+    if tables and marker.read_text() == _FAILED:  # somebody may have exported it by hand since
+        failed = marker.stat().st_mtime
+        return tables if all(table.path.stat().st_mtime > failed for table in tables) else []
+    return []
 
 
 def _shown_command(folder: Path) -> str:
@@ -156,37 +161,36 @@ def _export(run: RunDir, folder: Path, settings: ProfileConfig, report: Report) 
     report("table", title=f"exporting {folder}", rows=[("with", f"{' '.join(tool.argv)} ({tool.version})")])
     run.profile.mkdir(exist_ok=True)
     log, marker = run.profile / f"{folder.name}.log", _marker(run, folder)
-    marker.touch()
-    for number, arguments in enumerate(msprof.build_commands(tool.argv[-1], folder.absolute())):
-        argv = [*tool.argv, *arguments]
-        report("line", text="$ " + quoted(argv))
-        try:
-            ended = run_tool(
-                argv,
-                run.profile,
-                tool.env,
-                log,
-                settings.tool.time_limit,
-                lambda line: report("line", text="  " + line),
-                name,
-                append=number > 0,
+    marker.write_text("under way")
+    try:
+        for number, arguments in enumerate(msprof.build_commands(tool.argv[-1], folder.absolute())):
+            argv = [*tool.argv, *arguments]
+            report("line", text="$ " + quoted(argv))
+            limit, append = settings.tool.time_limit, number > 0
+            ended = run_tool(argv, run.profile, tool.env, log, limit, _told(report), name, append)
+            if ended.code:
+                raise ToolError(f"{name} failed: {ended.how()}{_said(ended)}", log=str(log))
+        tables = msprof.tables_in(folder)
+        if not tables:
+            raise ToolError(
+                f"{name} failed: it left no op_statistic or op_summary csv file{_said(ended)}",
+                looked_for=f"{folder / msprof.OUTPUT_FOLDER}, {folder / 'device_*' / 'summary'}",
+                log=str(log),
             )
-        except KeyboardInterrupt:
-            raise Interrupted(
-                "interrupted; the export is not finished", signal.SIGINT, fix="the same command starts it again"
-            ) from None
-        if ended.code:
-            raise ToolError(f"{name} failed: {ended.how()}{_said(ended)}", log=str(log))
-    tables = msprof.tables_in(folder)
-    if not tables:
-        raise ToolError(
-            f"{name} failed: it left no op_statistic or op_summary csv file{_said(ended)}",
-            looked_for=f"{folder / msprof.OUTPUT_FOLDER}, {folder / 'device_*' / 'summary'}",
-            log=str(log),
-        )
-    with contextlib.suppress(FileNotFoundError):
-        marker.unlink()
+    except KeyboardInterrupt:
+        marker.write_text(_FAILED)
+        raise Interrupted(
+            "interrupted; the export is not finished", signal.SIGINT, fix="the same command starts it again"
+        ) from None
+    except BigganError:
+        marker.write_text(_FAILED)
+        raise
+    marker.unlink()
     return tables
+
+
+def _told(report: Report) -> Callable[[str], None]:
+    return lambda line: report("line", text="  " + line)
 
 
 def _said(ended: Ended) -> str:
@@ -195,16 +199,19 @@ def _said(ended: Ended) -> str:
 
 
 def _tell_what_is_missing(folder: Path, tables: List[Table], steps: List[StepTime], report: Report) -> None:
-    """Older toolkits export the operators of one iteration of one graph only, the first, which may not be training."""
-    of_one = {(table.graph, table.iteration) for table in msprof.operator_tables(tables) if table.iteration}
-    left = [step for step in steps if (step.graph, step.iteration) not in of_one]
-    if of_one and left:
-        longest = max(left, key=lambda step: (sum(other.graph == step.graph for other in left), step.iteration or 0))
-        report(
-            "warning",
-            text=f"operators are only those of {', '.join(f'graph {g} iteration {i}' for g, i in sorted(of_one))}; more: "
-            f"{_shown_command(folder)} --model-id={longest.graph} --iteration-id={longest.iteration}",
-        )
+    """Older toolkits export the operators of one iteration of one graph, the first, which may not be the training."""
+    read = [table for table in msprof.operator_tables(tables) if table.graph is not None]
+    left = [
+        step
+        for step in steps
+        if not any(table.graph == step.graph and table.iteration in (None, step.iteration) for table in read)
+    ]
+    if read and left:
+        graphs = [step.graph for step in left]
+        step = max(left, key=lambda step: (graphs.count(step.graph), step.iteration or 0))
+        of = {f"graph {table.graph}" + (f" iteration {table.iteration}" if table.iteration else "") for table in read}
+        more = f"{_shown_command(folder)} --model-id={step.graph} --iteration-id={step.iteration}"
+        report("warning", text=f"the operators are only those of {', '.join(sorted(of))}; for others: {more}")
 
 
 def _summed(

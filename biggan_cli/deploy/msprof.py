@@ -113,7 +113,7 @@ def tables_in(profile: Path) -> List[Table]:
             key = (path.parent, match.group(1), tuple(parts))
             if key not in newest or time > newest[key][0]:
                 newest[key] = (time, path)
-    found = [_table(folder, kind, parts, path) for (folder, kind, parts), (_, path) in sorted(newest.items())]
+    found = [_table(profile, kind, parts, path) for (_, kind, parts), (_, path) in sorted(newest.items())]
     collected = [table for table in found if table.path.parent.name == OUTPUT_FOLDER]
     if any(table.kind != STEPS for table in collected):
         found = collected
@@ -175,12 +175,13 @@ def read_steps(tables: Sequence[Table]) -> List[StepTime]:
     return steps
 
 
-def _table(folder: Path, kind: str, parts: Tuple[str, ...], path: Path) -> Table:
-    of_folder = [re.fullmatch(r"device_(\d+)", parent.name) for parent in (folder, *folder.parents)]
+def _table(profile: Path, kind: str, parts: Tuple[str, ...], path: Path) -> Table:
+    folders = [path.parent, *path.parent.parents]
+    of_folder = [re.fullmatch(r"device_(\d+)", folder.name) for folder in folders[: folders.index(profile) + 1]]
     device = next((int(match.group(1)) for match in of_folder if match), None)
-    numbers = [int(part) for part in parts] if "slice" not in parts else []
-    numbers_of_name = [*numbers[:3], None, None, None]
-    return Table(kind, path, numbers_of_name[0] if device is None else device, *numbers_of_name[1:3])
+    numbers = [int(part) for part in (parts[: parts.index("slice")] if "slice" in parts else parts)]
+    of_name, graph, iteration = [*numbers[:3], None, None, None][:3]
+    return Table(kind, path, of_name if device is None else device, graph, iteration)
 
 
 def _rows(
@@ -197,6 +198,8 @@ def _rows(
         reader = csv.reader(handle)
         try:
             heading = next(reader, None)
+            while heading and not heading[-1].strip():
+                heading.pop()
             if not heading:
                 raise StepFailed(f"{path} line 1: the file is empty")
             places = _places(path, heading, needed, besides)
