@@ -55,12 +55,11 @@ def profile(
 
 
 def _show(result) -> None:
-    """Everything in rows of at most 80 characters, names of operators cut where they have to be."""
-    where = "" if result.devices == [None] else f", device {_names(result.devices)}"
-    if len(result.devices) > 1:
-        where = f", summed over the devices {_names(result.devices)}"
-    values = {"profile": result.profile, "summary": result.summary}
-    values["operators"] = f"{_ms(result.total_us)} ms in {result.calls} calls of {result.operator_types} types{where}"
+    """Everything but paths in rows of at most 80 characters, names of operators cut where they have to be."""
+    values = {"profile": result.profile, "summary": result.summary, "from": result.source}
+    if result.devices != [None]:
+        values["devices"] = _names(result.devices) + (", summed" if len(result.devices) > 1 else "")
+    values["operators"] = f"{_ms(result.total_us)} ms in {result.calls} calls of {result.operator_types} types"
     values["AI CPU"] = f"{_ms(result.ai_cpu_us)} ms, {_percent(result.ai_cpu_share)} of this"
     for entry in result.by_device if len(result.devices) > 1 else ():
         share = _percent(entry["ai_cpu_share"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from biggan_cli.core.deployed import Plan
-from biggan_cli.core.reporting import Report
+from biggan_cli.core.reporting import Report, silent
 from biggan_cli.deploy import msprof
 from biggan_cli.deploy.msprof import Operator, StepTime, Table
 from biggan_cli.deploy.toolkit import Tool, find_msprof
@@ -45,7 +45,7 @@ class ProfileResult(NamedTuple):
 
 def plan(run: RunDir, settings: ProfileConfig) -> Plan:
     """The commands of the export for a shell; a comment where there is nothing to export."""
-    folder = _pick(run, settings)
+    folder = _pick(run, settings, silent)
     if _exported(run, folder):
         return Plan(f"# {folder} is exported already")
     tool = _tool(run, folder, settings)
@@ -62,7 +62,7 @@ def profile(run: RunDir, settings: ProfileConfig, report: Report) -> ProfileResu
         ToolError: msprof failed, or left no csv file.
         StepFailed: a csv file is empty, cut off, or of an unknown kind.
     """
-    folder = _pick(run, settings)
+    folder = _pick(run, settings, report)
     tables = _exported(run, folder)
     if not tables:
         tables = _export(run, folder, settings, report)
@@ -81,7 +81,7 @@ def profile(run: RunDir, settings: ProfileConfig, report: Report) -> ProfileResu
     return result._replace(operators=result.operators[: settings.top])
 
 
-def _pick(run: RunDir, settings: ProfileConfig) -> Path:
+def _pick(run: RunDir, settings: ProfileConfig, report: Report) -> Path:
     """The profile that is meant: ``--prof``, a name in the run or a folder; else the latest of the run."""
     found = {path for pattern in _PATTERNS for path in run.profile.glob(pattern) if path.is_dir()}
     known = sorted(found, key=_time_of)
@@ -92,6 +92,8 @@ def _pick(run: RunDir, settings: ProfileConfig) -> Path:
                 looked_for=str(run.profile / "PROF_*"),
                 fix=f"biggan train --resume {run} --profile 100:110 --device npu",
             )
+        if len(known) > 1:
+            report("line", text=f"the latest of {len(known)} profiles; another: --prof {known[-2].name}")
         return known[-1]
     named = [path for path in known if path.name == settings.prof] or [Path(settings.prof).expanduser()]
     if not named[0].is_dir():
@@ -99,7 +101,7 @@ def _pick(run: RunDir, settings: ProfileConfig) -> Path:
             f"--prof {settings.prof} is not a folder",
             hint=f"in {run.profile}: {', '.join(path.name for path in known[-5:]) or 'none'}",
         )
-    inside = [path.name for pattern in _PATTERNS[::2] for path in sorted(named[0].glob(pattern))]
+    inside = [path.name for pattern in _PATTERNS[::2] for path in sorted(named[0].glob(pattern)) if path.is_dir()]
     if inside:
         raise UsageError(
             f"--prof {settings.prof} has {len(inside)} profiles in it", fix=f"--prof {named[0] / inside[-1]}"

@@ -51,7 +51,9 @@ def test_a_raw_profile_is_exported_and_summed(biggan, run, env, toolkit, tmp_pat
     assert done.stdout.splitlines() == [
         f"profile    {place}",
         f"summary    {place}.json",
-        "operators  16.000 ms in 150 calls of 4 types, summed over the devices 0, 1",
+        "from       op_statistic",
+        "devices    0, 1, summed",
+        "operators  16.000 ms in 150 calls of 4 types",
         "AI CPU     3.500 ms, 21.9 % of this",
         "device 0   10.000 ms, AI CPU 25.0 %",
         "device 1   6.000 ms, AI CPU 16.7 %",
@@ -95,7 +97,8 @@ def test_json_and_the_file_that_stays(biggan, run, env, tmp_path):
     assert training["parts"]["data_gap"] == dict(mean_us=300.0, max_us=400.0, max_iteration=2, num=2)
     assert list(found["steps"][0]["parts"]) == ["iteration"]
     shown = biggan("profile", run, "--top", 1, cwd=tmp_path, env=env, check=0).stdout
-    assert "3 more                     70     5.000           31.2 %" in shown
+    assert "\noperator  core     calls  total ms  mean us   share\n" in shown
+    assert "\n3 more                70     5.000           31.2 %\n" in shown
 
 
 def test_the_program_of_an_older_toolkit(biggan, run, env, tmp_path):
@@ -148,6 +151,8 @@ def test_what_a_failed_export_left_counts_only_if_somebody_made_it_anew(biggan, 
     time.sleep(0.02)
     export(run / "profile" / NAME, NEW)
     assert profiled(biggan, cwd=tmp_path, env=env)["total_us"] == 16000.0
+    (run / "profile" / f".exporting-{NAME}").write_text("under way")  # as of a process that was killed
+    refused(biggan("profile", cwd=tmp_path, env=env, check=4), "there is no msprof on this machine")
 
 
 @pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
@@ -207,6 +212,7 @@ def test_which_profile(biggan, run, env, tmp_path):
         export(folder, {"mindstudio_profiler_output/op_statistic_20240102040000.csv": f"{STATISTIC}\n{row}\n"})
     done = biggan("profile", "--json", cwd=tmp_path, env=env, check=0)
     assert json.loads(done.stdout)["calls"] == 7 and "has no step_trace csv" in done.stderr
+    assert f"the latest of 3 profiles; another: --prof {NAME}" in done.stderr
     assert json.loads(done.stdout)["summary"] == f"runs/{run.name}/profile/{later}.json"
     assert profiled(biggan, "--prof", older, cwd=tmp_path, env=env)["calls"] == 9
     assert profiled(biggan, run, "--prof", run / "profile" / NAME, cwd=tmp_path, env=env)["calls"] == 8
