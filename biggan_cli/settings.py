@@ -138,6 +138,15 @@ class MsameRunConfig:
 
 
 @dataclass(frozen=True)
+class ProfileConfig:
+    """What ``profile`` exports and reads, None: the latest of the run; ``top`` operators are listed."""
+
+    tool: ToolConfig = ToolConfig()
+    prof: Optional[str] = None
+    top: int = 10
+
+
+@dataclass(frozen=True)
 class VerifyConfig:
     """What ``verify`` compares: the frozen graph and every offline model that ran, or those of ``precision_modes``."""
 

@@ -21,6 +21,7 @@ from biggan_cli.cli import (
     import_checkpoint,
     interpolate,
     msame_run,
+    profile,
     sample,
     score,
     stats,
@@ -108,6 +109,7 @@ app.command("verify")(verify.verify)
 app.command("score")(score.score)
 app.command("stats")(stats.stats)
 app.command("doctor")(doctor.doctor)
+app.command("profile")(profile.profile)
 app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
 app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
 

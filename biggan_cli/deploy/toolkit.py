@@ -21,6 +21,11 @@ _HOMES = ("", "latest", "ascend-toolkit/latest", "cann")
 _RUNTIMES = ("nnrt/latest", "nnae/latest")
 _ATC = ("bin/atc", "atc/bin/atc", "compiler/bin/atc", "atc")
 _MSAME = ("msame", "msame/out/msame", "tools/msame/out/msame", "msame/out/main", "tools/msame/msame")
+_PROFILER = ("", "*-linux/", "toolkit/", "*-linux/toolkit/")
+_MSPROF = ("bin/msprof", "msprof", *(place + "tools/profiler/bin/msprof" for place in _PROFILER))
+_MSPROF_PY = tuple(place + "tools/profiler/profiler_tool/analysis/msprof/msprof.py" for place in _PROFILER)
+_ABOVE = {"atc": ("bin", "atc", "compiler"), "msprof": ("bin", "profiler", "tools")}
+"""The folders that a program is in, below that of its toolkit."""
 _INSTALL_RECORD = Path("/etc/Ascend/ascend_cann_install.info")
 _DEVICE = Path("/dev/davinci_manager")
 _UNKNOWN = "CANN of unknown version"
@@ -128,6 +133,30 @@ def _atc_of(home: Path) -> Optional[Path]:
     return next((path for path in programs if path.resolve().parent != _EMULATOR.resolve() and _is_program(path)), None)
 
 
+def find_msprof(toolkit: Optional[Path]) -> Tool:
+    """What exports profiles: msprof of ``toolkit``, the environment, the PATH or the usual folders, or its msprof.py.
+
+    Raises:
+        NotReady: there is neither.
+    """
+    homes = _homes(toolkit, "msprof", "atc")
+    for home in homes:
+        programs = [path for place in _MSPROF for path in home.glob(place) if _is_program(path)]
+        scripts = [path for place in _MSPROF_PY for path in home.glob(place)]
+        if programs or scripts:
+            env, setup = _environment(home, asked=toolkit is not None)
+            python = shutil.which("python3", path=env.get("PATH")) or sys.executable
+            argv = (str(programs[0]),) if programs else (python, str(scripts[0]))
+            return Tool(argv, env, _version(home), False, setup)
+    raise NotReady(
+        f"--toolkit {toolkit} has no msprof" if toolkit else "there is no msprof on this machine",
+        looked_for=", ".join(
+            [*([] if toolkit else ["ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "PATH"])]
+            + [str(home / _MSPROF[2]) for home in homes]
+        ),
+    )
+
+
 def _is_program(path: Path) -> bool:
     return path.is_file() and os.access(str(path), os.X_OK)
 
@@ -179,18 +208,23 @@ def _emulated(argv: List[str]) -> Tool:
     return Tool(tuple(argv), dict(os.environ, BIGGAN_PYTHON=sys.executable), "emulated CANN 8.1", emulated=True)
 
 
-def _homes(toolkit: Optional[Path]) -> List[Path]:
-    """The folders that a toolkit may be in, the likeliest first; only those in ``toolkit`` where it is given."""
+def _homes(toolkit: Optional[Path], *programs: str) -> List[Path]:
+    """The folders that a toolkit may be in, the likeliest first; only those in ``toolkit`` where it is given.
+
+    Args:
+        programs: one of these on the PATH tells where it is.
+    """
     roots: List[Path] = []
     if toolkit is not None:
         roots.append(toolkit.absolute())
     else:
         names = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
         roots.extend(Path(os.environ[name]) for name in names if os.environ.get(name))
-        on_path = shutil.which("atc")
-        for place in (Path(on_path).resolve(), Path(on_path).absolute()) if on_path else ():
-            roots.append(next(parent for parent in place.parents if parent.name not in ("bin", "atc", "compiler")))
-            roots.append(place.parent)
+        for program in programs or ("atc",):
+            on_path = shutil.which(program)
+            for place in (Path(on_path).resolve(), Path(on_path).absolute()) if on_path else ():
+                roots.append(next(parent for parent in place.parents if parent.name not in _ABOVE[program]))
+                roots.append(place.parent)
         if _INSTALL_RECORD.is_file():
             recorded = re.search(r"^Install_Path=(.+)$", _INSTALL_RECORD.read_text(errors="replace"), re.MULTILINE)
             roots.extend([Path(recorded.group(1).strip())] if recorded else [])

@@ -43,6 +43,7 @@ def run_tool(
     time_limit: float,
     on_line: Callable[[str], None] = lambda line: None,
     name: Optional[str] = None,
+    append: bool = False,
 ) -> Ended:
     """Run a program to its end, with its output and errors, line by line, in ``log`` and told to ``on_line``.
 
@@ -52,6 +53,7 @@ def run_tool(
     Args:
         time_limit: seconds.
         name: what errors call it; None: as its file is called.
+        append: the log goes on after what is in it.
 
     Raises:
         NotReady: it cannot be started.
@@ -59,7 +61,9 @@ def run_tool(
         Interrupted: this process was told to stop.
     """
     name, started = name or Path(argv[0]).name, time.monotonic()
-    with open(str(log), "w", encoding="utf-8", errors="backslashreplace") as handle, _signals_raise():
+    with open(
+        str(log), "a" if append else "w", encoding="utf-8", errors="backslashreplace"
+    ) as handle, _signals_raise():
         handle.write(f"$ {quoted(argv)}\n")
         try:
             process = subprocess.Popen(

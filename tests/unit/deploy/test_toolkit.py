@@ -9,7 +9,7 @@ import pytest
 
 from biggan_cli.deploy import toolkit
 from biggan_cli.deploy.soc import SOC_VERSIONS
-from biggan_cli.deploy.toolkit import Toolkit, chosen, find_atc, find_runner, find_toolkit
+from biggan_cli.deploy.toolkit import Toolkit, chosen, find_atc, find_msprof, find_runner, find_toolkit
 from biggan_cli.errors import NotReady, UsageError
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -624,3 +624,50 @@ def test_a_user_without_a_home(monkeypatch):
         find_atc("cann", None)
     with pytest.raises(NotReady, match="no msame"):
         find_runner("cann", "msame", None, None)
+
+
+MSPROF = "tools/profiler/bin/msprof"
+MSPROF_PY = "tools/profiler/profiler_tool/analysis/msprof/msprof.py"
+
+
+@pytest.mark.parametrize("place", (MSPROF, f"x86_64-linux/{MSPROF}", f"aarch64-linux/toolkit/{MSPROF}", "bin/msprof"))
+def test_msprof_of_a_toolkit(tmp_path, machine, place):
+    home = install(machine / "Ascend" / "ascend-toolkit" / "latest")
+    found = program(home / place)
+    written(home / MSPROF_PY, "")
+    for given in (None, home, home.parents[1]):
+        tool = find_msprof(given)
+        assert tool.argv == (str(found),) and tool.setup == home / "set_env.sh"
+        assert tool.env["SOURCED"] == str(home)
+
+
+@pytest.mark.parametrize("place", (MSPROF_PY, f"x86_64-linux/toolkit/{MSPROF_PY}"))
+def test_msprof_py_of_an_older_toolkit(machine, monkeypatch, place):
+    home = install(machine / "Ascend" / "latest")
+    script = written(home / place, "")
+    python = program(machine / "bin" / "python3")
+    monkeypatch.setenv("PATH", f"{machine}/bin:{SYSTEM_PATH}")
+    assert find_msprof(None).argv == (str(python), str(script))
+
+
+def test_msprof_on_the_path_goes_before_the_usual_folders(tmp_path, machine, monkeypatch):
+    program(machine / "Ascend" / MSPROF)
+    alone = program(tmp_path / "alone" / "msprof")
+    monkeypatch.setenv("PATH", f"{alone.parent}:{SYSTEM_PATH}")
+    assert find_msprof(None).argv == (str(alone),)
+    other = install(tmp_path / "other")
+    inside = program(other / MSPROF)
+    monkeypatch.setenv("PATH", f"{inside.parent}:{SYSTEM_PATH}")
+    assert find_msprof(None)[:1] == ((str(inside),),) and find_msprof(None).setup == other / "set_env.sh"
+    named = program(tmp_path / "named" / MSPROF)
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path / "named"))
+    assert find_msprof(None).argv == (str(named),)
+
+
+def test_no_msprof(tmp_path, machine):
+    home = install(machine / "Ascend" / "latest")
+    program(home / MSPROF).chmod(0o644)
+    with pytest.raises(NotReady, match="there is no msprof on this machine"):
+        find_msprof(None)
+    with pytest.raises(NotReady, match=r"--toolkit .* has no msprof"):
+        find_msprof(tmp_path)
