@@ -171,6 +171,8 @@ def _repeat(session, record, graph: Graph, feed_dict) -> None:
             if loaded is not None
             else f"{ITERATION_OP}: load_iteration_per_loop_var was not called in this session"
         )
+    if loops > 1 and any("Summary" in op.type for op in graph.ops.ops):
+        raise _graphs.GraphError(f"{ITERATION_OP}: summaries cannot leave a loop of {loops} iterations")
     for _ in range(loops - 1):
         _do_run(session, None, found, [], feed_dict, None, None)
 

@@ -66,9 +66,10 @@ class Pruned:
         for op in self.ops:
             if op.type == "OneShotIterator" and loops != 1:
                 raise GraphError(f"{op.name}: a one-shot iterator cannot be used when iterations_per_loop is {loops}")
-        for op in self.device:
+        for op in self.ops:
             if not mixed:
                 self._check_operator(op)
+        for op in self.device:
             self._check_dtypes(op)
             self._check_shapes(op)
         checks = [op.name for op in self.ops if op.name.split("/")[-1].startswith(OVERFLOW_STATUS)]
@@ -81,11 +82,11 @@ class Pruned:
             raise GraphError("an iterator and variables are initialised in one session.run; variables may stay zero")
 
     def _check_operator(self, op) -> None:
-        if op.type in _UNSUPPORTED:
+        if op.type in _UNSUPPORTED and op not in self.host:
             raise GraphError(f"{op.name}: {op.type} is not supported on the device")
         if _HOST_ONLY.search(op.type) and not _OWN.search(op.name):
             raise GraphError(f"{op.name}: {op.type} runs on the host only and needs mix_compile_mode")
-        if op.type in _V1_CONTROL_FLOW and not _OWN.search(op.name):
+        if op.type in _V1_CONTROL_FLOW and op not in self.host and not _OWN.search(op.name):
             raise GraphError(f"{op.name}: {op.type} is a v1 control operator")
         if _attribute(op, HOST_ATTRIBUTE):
             raise GraphError(f"{op.name}: without_npu_compile_scope needs mix_compile_mode")
