@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import npu_bridge_cases
@@ -62,30 +63,46 @@ def run(*arguments, **changes):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """era → what its process found; each era's process runs once, when it is first asked for."""
+    """era → what its process found. It runs once, for all workers of pytest-xdist; the others wait for it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
     found = {}
 
     def result(era):
         if era not in found:
-            folder = tmp_path_factory.mktemp(f"era-{era}")
-            done = run(
-                npu_bridge_cases.__file__,
-                str(folder / "cases.json"),
-                FAKE_NPU_ERA=era,
-                FAKE_NPU_OVERFLOW="2,4",
-                FAKE_NPU_REPORT=str(folder),
-            )
-            assert done.returncode == 0, done.stderr
-            (report,) = folder.glob("npu-*.json")
+            folder = shared / f"npu-bridge-{era}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                until = time.monotonic() + 300
+                while not (folder / "done").exists() and time.monotonic() < until:
+                    time.sleep(0.1)
+            else:
+                run_cases(era, folder)
             found[era] = dict(
                 json.loads((folder / "cases.json").read_text()),
-                report=json.loads(report.read_text()),
-                stderr=done.stderr,
-                stdout=done.stdout,
+                report=json.loads((folder / "report.json").read_text()),
+                stderr=(folder / "stderr").read_text(),
+                stdout=(folder / "stdout").read_text(),
             )
         return found[era]
 
     return result
+
+
+def run_cases(era, folder):
+    done = run(
+        npu_bridge_cases.__file__,
+        str(folder / "cases.json"),
+        FAKE_NPU_ERA=era,
+        FAKE_NPU_OVERFLOW="2,4",
+        FAKE_NPU_REPORT=str(folder / "report.json"),
+    )
+    (folder / "stderr").write_text(done.stderr)
+    (folder / "stdout").write_text(done.stdout)
+    (folder / "done").touch()
+    assert done.returncode == 0, done.stderr
 
 
 @only_tensorflow_1
@@ -205,8 +222,27 @@ def test_lines_are_tensorflows_so_its_level_silences_them():
 
 @only_tensorflow_1
 def test_importing_only_the_adapter_sends_no_session_to_the_device():
-    program = "import npu_bridge, tensorflow.compat.v1 as tf; print(tf.Session()._npu.kind)"
-    assert run("-W", "ignore", "-c", program).stdout == "plain\n"
+    program = """if True:
+        import importlib_metadata
+        import npu_bridge, tensorflow.compat.v1 as tf
+        print(tf.Session()._npu.kind, importlib_metadata.version("npu_bridge"))
+    """
+    assert run("-W", "ignore", "-c", program).stdout == "plain 1.15.0\n"
+
+
+@only_tensorflow_1
+def test_the_report_goes_into_a_directory_too(tmp_path):
+    program = "import npu_bridge, tensorflow.compat.v1 as tf; tf.Session(); print()"
+    assert run("-W", "ignore", "-c", program, FAKE_NPU_REPORT=str(tmp_path), FAKE_NPU_ERA="5.1").returncode == 0
+    (report,) = tmp_path.glob("npu-*.json")
+    (session,) = json.loads(report.read_text())["sessions"]
+    assert (session["kind"], session["closed"]) == ("plain", False)
+
+
+@only_tensorflow_1
+def test_an_era_that_is_none():
+    done = run("-W", "ignore", "-c", "import npu_bridge", FAKE_NPU_ERA="8")
+    assert done.returncode == 1 and "FAKE_NPU_ERA=8: the eras of the fake npu_bridge are 2021, 5.1, 9.x" in done.stderr
 
 
 @only_tensorflow_1

@@ -68,7 +68,7 @@ def _open(self, target="", graph=None, config=None):
 
 def _record(config):
     """The record of a new session, and the configuration of the CPU session that stands for it."""
-    optimizer = _options.npu_optimizer(config) if config is not None else None
+    optimizer = _options.npu_optimizer(config) if isinstance(config, config_pb2.ConfigProto) else None
     if optimizer is None:
         return Record("plain", {}, None), config
     off_line = dict(optimizer.parameter_map.items()).get("use_off_line")
