@@ -1,7 +1,8 @@
-"""A run that went the whole way to the emulated device, once for all tests; each may have a copy."""
+"""What is made once for all tests: a run that went the whole way to the emulated device, and its scores."""
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BIGGAN
+from tests.e2e import scoring
 from tests.e2e.deployment import EMULATED, LATENTS
 
 
@@ -49,3 +51,27 @@ def run(deployed, tmp_path):
     shutil.copytree(str(deployed / "runs"), str(tmp_path / "runs"))
     (path,) = (tmp_path / "runs").glob("0*")
     return path
+
+
+@pytest.fixture(scope="session")
+def shop(request, tmp_path_factory):
+    """What was scored once for all tests, see :func:`tests.e2e.scoring.workshop`."""
+    return scoring.workshop(request, tmp_path_factory)
+
+
+@pytest.fixture
+def bench(shop, tmp_path):
+    """In a folder of the test's own, with the workshop's cache."""
+    return scoring.Bench(tmp_path, shop / "cache")
+
+
+@pytest.fixture(scope="session")
+def plain(shop):
+    """The record of the run, scored as it is."""
+    return json.loads((shop / "plain.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def kept(shop):
+    """What the digit classifier found in the same pictures."""
+    return scoring.arrays_in(shop / "kept.npz")

@@ -43,29 +43,6 @@ EXACT = dict(rel=1e-9, abs=1e-12)
 
 
 @pytest.fixture(scope="session")
-def shop(request, tmp_path_factory):
-    return scoring.workshop(request, tmp_path_factory)
-
-
-@pytest.fixture
-def bench(shop, tmp_path):
-    """In a folder of the test's own, with the workshop's cache."""
-    return Bench(tmp_path, shop / "cache")
-
-
-@pytest.fixture(scope="session")
-def plain(shop):
-    """The record of the run, scored as it is."""
-    return json.loads((shop / "plain.json").read_text())
-
-
-@pytest.fixture(scope="session")
-def kept(shop):
-    """What the digit classifier found in the same pictures."""
-    return scoring.arrays_in(shop / "kept.npz")
-
-
-@pytest.fixture(scope="session")
 def real(shop):
     """What it found in the digits that the run was trained on."""
     (path,) = (shop / "cache" / "stats").glob("digits-training-set-*-features.npz")

@@ -27,25 +27,10 @@ NOBODY = dict(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9",
 """A network without anybody in it."""
 
 
-@pytest.fixture(scope="session")
-def shop(request, tmp_path_factory):
-    return scoring.workshop(request, tmp_path_factory)
-
-
-@pytest.fixture
-def bench(shop, tmp_path):
-    return Bench(tmp_path, shop / "cache")
-
-
 @pytest.fixture
 def own(tmp_path):
     """With a cache of the test's own, empty."""
     return Bench(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def kept(shop):
-    return scoring.arrays_in(shop / "kept.npz")
 
 
 def refused(bench, *cases, **variables):

@@ -4,7 +4,6 @@ import json
 import resource
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from biggan_cli.data import datasets
@@ -13,22 +12,7 @@ from biggan_cli.rundir import sha256
 from tests.conftest import small_cifar10
 from tests.e2e import scoring
 from tests.e2e.deployment import digests
-from tests.e2e.scoring import NUM, Bench
-
-
-@pytest.fixture(scope="session")
-def shop(request, tmp_path_factory):
-    return scoring.workshop(request, tmp_path_factory)
-
-
-@pytest.fixture
-def bench(shop, tmp_path):
-    return Bench(tmp_path, shop / "cache")
-
-
-@pytest.fixture(scope="session")
-def plain(shop):
-    return json.loads((shop / "plain.json").read_text())
+from tests.e2e.scoring import NUM
 
 
 def about(arrays):
