@@ -65,7 +65,7 @@ def require(device: str) -> None:
 
 
 def choose_npu(number: Optional[int]) -> int:
-    """The logical device of this process: of ``--device-id``, else of the environment. Before the adapter is loaded.
+    """The logical device of this process: of ``--device-id``, else of the environment. Before TensorFlow is loaded.
 
     Raises:
         UsageError: no device has this number.
@@ -79,6 +79,7 @@ def choose_npu(number: Optional[int]) -> int:
     if present and int(text) >= present:
         raise UsageError(f"{flag}: there are {present} devices here", fix=f"--device-id 0 to {present - 1}")
     os.environ[DEVICE_VARIABLE] = text
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # else the adapter does not say that it compiled a graph
     return int(text)
 
 
