@@ -12,6 +12,7 @@
       atc/<name>.{om,log,manifest.json}
       msame/<name>/{manifest.json,index.json,msame.log,000000_output_0.bin …}
       verify/<name>/{manifest.json,verify.json,side_by_side.png}
+      profile/PROF_*/… <name>.json <name>.log
       score/score.jsonl
 """
 
@@ -54,6 +55,7 @@ class RunDir:
         self.checkpoints = self.path / "checkpoints"
         self.frozen_graph = self.path / "freeze" / "generator.pb"
         self.graph_spec = self.path / "freeze" / "generator.spec.json"
+        self.profile = self.path / "profile"
         self.score = self.path / "score" / "score.jsonl"
 
     def __str__(self) -> str:
@@ -349,6 +351,11 @@ def flush_to_disk(path: Path) -> None:
     """fsync a file that is already closed."""
     with open(str(path), "rb") as handle:
         os.fsync(handle.fileno())
+
+
+def expanded(path) -> Path:
+    """With ``~`` and ``~name`` as a shell has them; a name that nobody has stays as it is."""
+    return Path(os.path.expanduser(str(path)))
 
 
 def sha256(path: Path) -> str:

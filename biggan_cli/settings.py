@@ -9,6 +9,7 @@ RUNNERS = ("msame", "ais_bench")
 METRICS = ("is", "fid", "kid", "pr")
 SOURCES = ("checkpoint", "pb", "om")
 EXTRACTORS = ("inception", "digits")
+EXAMINED_DEVICES = ("cpu", "gpu", "npu")
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,15 @@ class MsameRunConfig:
 
 
 @dataclass(frozen=True)
+class ProfileConfig:
+    """What ``profile`` exports and reads, None: the latest of the run; ``top`` operators are listed."""
+
+    tool: ToolConfig = ToolConfig()
+    prof: Optional[str] = None
+    top: int = 10
+
+
+@dataclass(frozen=True)
 class VerifyConfig:
     """What ``verify`` compares: the frozen graph and every offline model that ran, or those of ``precision_modes``."""
 
@@ -180,7 +190,8 @@ class PicturesConfig:
     """Which pictures: of a run, a folder, a file or a data set, and how a run draws them.
 
     ``num`` None is what the protocol says, and of an offline model all that it made; ``om`` is its name.
-    ``held_out`` means the part of a data set that is not trained on.
+    ``held_out`` means the part of a data set that is not trained on; ``weights`` are those of ``draw`` if they were
+    asked for.
     """
 
     what: Optional[str] = None
@@ -190,6 +201,7 @@ class PicturesConfig:
     seeds: Optional[Tuple[int, ...]] = None
     om: Optional[str] = None
     held_out: bool = False
+    weights: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -232,3 +244,11 @@ class StatsConfig:
     source: str = "checkpoint"
     extractor: ExtractorConfig = ExtractorConfig()
     features: bool = False
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """For which device ``doctor`` looks at this machine, and where the runs are to be."""
+
+    device: str = "cpu"
+    outdir: str = "runs"

@@ -15,11 +15,13 @@ import biggan_cli
 from biggan_cli.cli import (
     atc,
     console,
+    doctor,
     export_checkpoint,
     freeze,
     import_checkpoint,
     interpolate,
     msame_run,
+    profile,
     sample,
     score,
     stats,
@@ -106,6 +108,8 @@ app.command("msame-run")(msame_run.msame_run)
 app.command("verify")(verify.verify)
 app.command("score")(score.score)
 app.command("stats")(stats.stats)
+app.command("doctor")(doctor.doctor)
+app.command("profile")(profile.profile)
 app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
 app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
 

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from typing import Any, Iterator, Mapping, Optional, Sequence, TextIO
+from typing import Any, Iterator, Mapping, Optional, Sequence, TextIO, Tuple
 
 from biggan_cli.errors import BigganError
 
@@ -46,6 +46,18 @@ def text(words: str) -> None:
     """Words on stdout, as far as its encoding has their characters."""
     encoding = sys.stdout.encoding or "utf-8"
     print(words.encode(encoding, "replace").decode(encoding))
+
+
+def styled(parts: Sequence[Tuple[str, str]]) -> None:
+    """A line on stdout of (words, style); plain words in a pipe."""
+    words = "".join(part for part, _ in parts)
+    console = _console(to_stdout=True)
+    if not console.is_terminal:
+        text(words)
+        return
+    from rich.text import Text
+
+    console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
 
 
 def _shown(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing_extensions import Annotated
 
 from biggan_cli.config import BN, DEVICES, MAX_PICTURES, MAX_SEED, WEIGHTS, validate_count, validate_truncation
 from biggan_cli.errors import UsageError
+from biggan_cli.rundir import expanded
 from biggan_cli.settings import (
     EXTRACTORS,
     TOOLCHAINS,
@@ -44,7 +45,7 @@ RunArgument = Annotated[
 OutdirOption = Annotated[
     Path,
     typer.Option(
-        "--outdir", metavar="DIR", help="Where the runs are.", callback=lambda outdir: outdir and outdir.expanduser()
+        "--outdir", metavar="DIR", help="Where the runs are.", callback=lambda outdir: outdir and expanded(outdir)
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -148,7 +149,9 @@ DrawnNumOption = Annotated[
         rich_help_panel=_DRAWN,
     ),
 ]
-DrawnWeightsOption = Annotated[str, typer.Option("--weights", rich_help_panel=_DRAWN, **_WEIGHTS)]
+DrawnWeightsOption = Annotated[
+    Optional[str], typer.Option("--weights", rich_help_panel=_DRAWN, show_default="ema", **_WEIGHTS)
+]
 DrawnBnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=_DRAWN, **_BN)]
 DrawnCheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=_DRAWN, **_CHECKPOINT)]
 DrawnTruncationOption = Annotated[Optional[str], typer.Option("--truncation", rich_help_panel=_DRAWN, **_TRUNCATION)]
@@ -193,7 +196,7 @@ def pictures_config(
     seeds: Optional[str],
     om: Optional[str],
     checkpoint: Optional[str],
-    weights: str,
+    weights: Optional[str],
     bn: Optional[str],
     truncation: Optional[str],
     device: str,
@@ -201,13 +204,13 @@ def pictures_config(
     held_out: bool = False,
 ) -> PicturesConfig:
     """The options of a command that looks at pictures, checked."""
-    draw = draw_config(checkpoint, weights, bn, truncation, device, batch)
+    draw = draw_config(checkpoint, weights or "ema", bn, truncation, device, batch)
     if num is not None:
         validate_count("--num", num, MAX_PICTURES)
         if num < 2:
             raise UsageError(f"--num {num} is less than 2", fix="--num 5000")
     parsed = parse_seeds(seeds) if seeds is not None else None
-    return PicturesConfig(what, str(outdir), draw, num, parsed, om, held_out)
+    return PicturesConfig(what, str(outdir), draw, num, parsed, om, held_out, weights)
 
 
 def latents_config(
@@ -235,7 +238,7 @@ def tool_config(toolchain: Optional[str], toolkit: Optional[Path], time_limit: f
     """The options of a command that runs an external program, checked."""
     if not 0 < time_limit < float("inf"):
         raise UsageError(f"--time-limit {time_limit:g} is not a positive number of seconds", fix="--time-limit 3600")
-    return ToolConfig(toolchain, str(toolkit.expanduser()) if toolkit else None, time_limit)
+    return ToolConfig(toolchain, str(expanded(toolkit)) if toolkit else None, time_limit)
 
 
 def parse_truncation(text: str) -> Optional[float]:

@@ -7,6 +7,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
+from biggan_cli import protocols
 from biggan_cli.cli import console, options
 from biggan_cli.config import MAX_PICTURES, MAX_SEED, validate_count
 from biggan_cli.errors import UsageError
@@ -68,7 +69,7 @@ def score(
     num: options.DrawnNumOption = None,
     seeds: options.DrawnSeedsOption = None,
     truncation: options.DrawnTruncationOption = None,
-    weights: options.DrawnWeightsOption = "ema",
+    weights: options.DrawnWeightsOption = None,
     bn: options.DrawnBnOption = None,
     checkpoint: options.DrawnCheckpointOption = None,
     om: options.DrawnOmOption = None,
@@ -112,6 +113,7 @@ def score(
     Example: biggan score --is --fid
     """
     asked = dict(zip(METRICS, (inception_score, fid, kid, pr)))
+    protocols.find(protocol)
     order = {None: None, True: "--shuffle", False: "--no-shuffle"}[shuffle]
     for flag in [truncation and "--truncation", num and "--num", order] if protocol else []:
         if flag:
@@ -124,8 +126,21 @@ def score(
             raise UsageError(f"{flag} {value} is less than {least}", fix=f"{flag} {least}")
     if not 0 <= metric_seed <= MAX_SEED:
         raise UsageError(f"--metric-seed {metric_seed} is not from 0 to {MAX_SEED}", fix="--metric-seed 2020")
+    metrics = tuple(name for name, wanted in asked.items() if wanted) or METRICS[:2]
+    usual = ScoreConfig()
+    for flag, differs, of in (
+        ("--splits", splits != usual.splits, ("is",)),
+        (order, order, ("is",)),
+        ("--metric-seed", metric_seed != usual.metric_seed, ("is", "kid")),
+        ("--kid-subsets", kid_subsets != usual.kid_subsets, ("kid",)),
+        ("--kid-subset-size", kid_subset_size != usual.kid_subset_size, ("kid",)),
+        ("--neighbours", neighbours != usual.neighbours, ("pr",)),
+    ):
+        if differs and not set(of).intersection(metrics):
+            wanted = " and ".join(f"--{name}" for name in of)
+            raise UsageError(f"{flag} is for {wanted}, which is not asked for", fix=f"leave {flag} out")
     settings = ScoreConfig(
-        metrics=tuple(name for name, wanted in asked.items() if wanted) or METRICS[:2],
+        metrics=metrics,
         pictures=options.pictures_config(
             source, outdir, num, seeds, om, checkpoint, weights, bn, truncation, device, batch
         ),

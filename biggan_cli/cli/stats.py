@@ -35,7 +35,7 @@ def stats(
     num: options.DrawnNumOption = None,
     seeds: options.DrawnSeedsOption = None,
     truncation: options.DrawnTruncationOption = None,
-    weights: options.DrawnWeightsOption = "ema",
+    weights: options.DrawnWeightsOption = None,
     bn: options.DrawnBnOption = None,
     checkpoint: options.DrawnCheckpointOption = None,
     om: options.DrawnOmOption = None,

@@ -16,7 +16,7 @@ from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.deploy.toolkit import Tool, find_atc
 from biggan_cli.emulator.offline_model import is_emulated
 from biggan_cli.errors import ToolError, UsageError
-from biggan_cli.rundir import RunDir, sha256
+from biggan_cli.rundir import RunDir, expanded, sha256
 from biggan_cli.runtime.process import quoted, run_tool
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import AtcConfig
@@ -93,7 +93,7 @@ def _prepare(run: RunDir, settings: AtcConfig) -> Tuple[GraphSpec, AtcConfig, To
     options, paths = [], [run.path.absolute(), run.path.resolve()]
     for key, value in settings.options:
         if key in tool_atc.FILES or key == "debug_dir":
-            path = Path(value).expanduser().absolute()
+            path = expanded(value).absolute()
             if not (path.is_dir() if key == "debug_dir" else path.is_file()):
                 flag = configs.flag_of(key)
                 kind = "a folder that exists" if key == "debug_dir" else "a file"

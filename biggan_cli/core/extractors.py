@@ -1,13 +1,12 @@
 """The networks that look at pictures: which one is meant, and what its numbers can be compared with."""
 
-from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.metrics import digit_classifier, inception, published
 from biggan_cli.metrics.feature_file import FeatureFile
-from biggan_cli.rundir import sha256
+from biggan_cli.rundir import expanded, sha256
 from biggan_cli.runtime.device import require
 from biggan_cli.runtime.tf import load as load_tensorflow
 from biggan_cli.settings import ExtractorConfig
@@ -55,7 +54,7 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
     """
     load_tensorflow()
     require(settings.device)
-    asked = Path(settings.inception).expanduser() if settings.inception else None
+    asked = expanded(settings.inception) if settings.inception else None
     if (settings.name or default) == digit_classifier.NAME:
         if asked or settings.fetch:
             flag = "--fetch-inception" if settings.fetch else "--inception"

@@ -16,7 +16,7 @@ from biggan_cli.deploy.bins import missing_outputs, output_name, write_index
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.deploy.toolkit import Tool, find_runner
 from biggan_cli.errors import Interrupted, ToolError, UsageError
-from biggan_cli.rundir import RunDir, read_json, write_json
+from biggan_cli.rundir import RunDir, expanded, read_json, write_json
 from biggan_cli.runtime.process import Ended, quoted, run_tool
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import MsameRunConfig
@@ -122,7 +122,7 @@ def msame_run(run: RunDir, settings: MsameRunConfig, report: Report) -> MsameRun
 def _prepare(run: RunDir, settings: MsameRunConfig) -> _Job:
     spec = read_spec(run)
     model, bins = open_model(run, spec, settings.om), open_bins(run, spec, settings.bins)
-    program = Path(settings.program).expanduser() if settings.program else None
+    program = expanded(settings.program) if settings.program else None
     toolkit = Path(settings.tool.toolkit) if settings.tool.toolkit else None
     tool = find_runner(settings.tool.toolchain, settings.runner, program, toolkit)
     if model.emulated != tool.emulated:

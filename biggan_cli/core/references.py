@@ -18,7 +18,7 @@ from biggan_cli.metrics import digit_classifier, feature_file, published
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.metrics.fid import Statistics, statistics
 from biggan_cli.protocols import CIFAR10_SIZE, CIFAR10_TEST, CIFAR10_TRAIN, FULL, TEST
-from biggan_cli.rundir import sha256
+from biggan_cli.rundir import expanded, sha256
 from biggan_cli.runtime import cache
 from biggan_cli.settings import ReferenceConfig
 
@@ -105,7 +105,7 @@ def open_reference(
         kept = published.ttur_file()
         if kept:
             return _of_file(kept, extractor, False, flag="")
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.suffix.lower() == ".npz" and (not path.is_file() or feature_file.holds_features(path)):
         _check_no_data(settings, name)
         return _of_file(path, extractor, need_features, flag="--ref")
@@ -223,7 +223,10 @@ def _wanted(
     _check_no_data(settings, name)
     if re.match(r"(digits$|cifar10:)", name):
         return _part(name, False, square)
-    path = Path(name).expanduser()
+    path = expanded(name)
+    if (path / "config.json").is_file():
+        fix = f"biggan stats {name} --features --out F.npz, then --ref F.npz"
+        raise UsageError(f"--ref {name} is a run, not pictures", fix=fix)
     if path.is_dir():
         return _Wanted(name, "computed from a folder", pictures.of_folder(path), None)
     if path.is_file():

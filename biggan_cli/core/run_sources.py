@@ -64,11 +64,15 @@ class Source(NamedTuple):
 
 
 class _Latents(NamedTuple):
-    """``make`` gives z [N, z_dim] and y [N] when they are needed; ``words`` say which."""
+    """``make`` gives z [N, z_dim] and y [N] when they are needed; ``words`` say which.
+
+    ``own_classes``: somebody chose them; None: nobody knows.
+    """
 
     count: int
     words: str
     truncation: Truncation
+    own_classes: Optional[bool]
     make: Callable[[], Tuple[np.ndarray, np.ndarray]]
 
 
@@ -100,7 +104,7 @@ def of_run(
     record, spec, ran, checkpoint = generators.read_record(run), None, None, None
     if set(kinds) != {"checkpoint"}:
         spec = read_spec(run)
-        _check_frozen(run, spec, asked)
+        _check_frozen(run, spec, asked, config.weights)
         draw = asked = generators.as_frozen(spec, asked)
     if "om" in kinds:
         ran = _device_run(run, spec, config.om)
@@ -111,10 +115,16 @@ def of_run(
     model, wanted = record.config.model, config.num or (protocol.num if protocol else None)
     if ran:
         latents = _latents_of_device(run, spec, ran, config, wanted, len(record.class_names))
+        if protocol and (latents.truncation != spec.truncation or latents.own_classes is not False):
+            raise UsageError(
+                f"{ran.folder} ran on {latents.words}, truncation {truncation_words(latents.truncation)}: "
+                f"--protocol takes seeds, truncation {configs.truncation_text(spec.truncation)}",
+                fix=f"biggan to-bin {run} --num {protocol.num}, then biggan msame-run {run}",
+            )
     else:
         latents = _latents_of_seeds(config, wanted, num, model, draw.truncation)
     step = checkpoint.step if checkpoint else spec.step
-    facts = drawn_facts(record, step, draw, latents.words, latents.truncation, protocol)
+    facts = drawn_facts(record, step, draw, latents.words, latents.truncation, latents.own_classes, protocol)
     forms = dict(
         checkpoint=lambda: _from_checkpoint(run, asked, checkpoint, latents, report),
         pb=lambda: _from_graph(run, spec, draw, latents),
@@ -187,6 +197,7 @@ def drawn_facts(
     draw: DrawConfig,
     latents: str,
     truncation: Truncation,
+    own_classes: Optional[bool],
     protocol: Optional[Protocol] = None,
 ) -> Dict[str, Any]:
     """What is known of drawn pictures; the statistics of the batch norms have a truncation of their own."""
@@ -200,6 +211,7 @@ def drawn_facts(
         truncation=truncation,
         trained_truncation=train.truncation,
         latents=latents,
+        own_classes=own_classes,
         quantisation="down" if protocol and protocol.floor else "nearest",
         jpeg=protocol.jpeg if protocol else None,
     )
@@ -221,7 +233,7 @@ def truncation_words(truncation: Truncation) -> str:
     return UNKNOWN if truncation == UNKNOWN else configs.truncation_text(truncation)
 
 
-def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig) -> None:
+def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig, weights: Optional[str]) -> None:
     """A frozen graph is what it was made: options that say otherwise are not passed over.
 
     Raises:
@@ -230,7 +242,7 @@ def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig) -> None:
     given = [("--truncation", asked.truncation, spec.truncation)] if asked.truncation != "run" else []
     given += [("--checkpoint", asked.checkpoint, str(spec.step))] if asked.checkpoint not in (None, "latest") else []
     given += [("--bn", asked.bn, spec.bn)] if asked.bn is not None else []
-    given += [("--weights", asked.weights, spec.weights)] if asked.weights != "ema" else []
+    given += [("--weights", weights, spec.weights)] if weights is not None else []
     for flag, value, frozen in given:
         if value != frozen:
             if flag == "--truncation":
@@ -282,13 +294,14 @@ def _latents_of_device(
         )
     count = wanted or index.num
     seeds = index.seeds[:count]
+    own_classes = None
     if details["latents_file"]:
         words = f"latents of {details['latents_file']}"
     else:
         words = f"{seeds_text(seeds)} of bin/{Path(details['bins']).name}"
-        if index.labels[:count] != tuple(classes_of_seeds(seeds, num_classes).tolist()):
-            words += " with its classes"
-    return _Latents(count, words, truncation, lambda: latents_of(run, spec, ran, count))
+        own_classes = index.labels[:count] != tuple(classes_of_seeds(seeds, num_classes).tolist())
+        words += " with its classes" if own_classes else ""
+    return _Latents(count, words, truncation, own_classes, lambda: latents_of(run, spec, ran, count))
 
 
 def _latents_of_seeds(
@@ -304,7 +317,7 @@ def _latents_of_seeds(
     def make() -> Tuple[np.ndarray, np.ndarray]:
         return z_of_seeds(seeds, model.z_dim, truncation), classes_of_seeds(seeds, model.num_classes)
 
-    return _Latents(len(seeds), seeds_text(seeds), truncation, make)
+    return _Latents(len(seeds), seeds_text(seeds), truncation, False, make)
 
 
 def seeds_text(seeds: Sequence[int]) -> str:

@@ -29,7 +29,7 @@ def why_incomparable(source: Source, job: Job) -> List[str]:
     settings, protocol, reference = job.settings, job.protocol, job.reference
     reasons = [job.extractor.why_incomparable(), protocol.incomparable if protocol else None]
     if job.extractor.name == inception.NAME:
-        reasons += _unlike_published(source, reference)
+        reasons += _unlike_published(source, reference, protocol)
     if source.lossless is False and not (protocol and protocol.jpeg):
         reasons.append("some pictures went through a lossy format, which alone can change FID by several points")
     if reference and reference.lossless is False:
@@ -40,6 +40,8 @@ def why_incomparable(source: Source, job: Job) -> List[str]:
     if truncation != trained:
         trained = configs.truncation_text(trained)
         reasons.append(f"truncation {truncation_words(truncation)}, where the training had {trained}")
+    if source.facts.get("own_classes"):
+        reasons.append("the classes were chosen, not as often as each other")
     if settings.splits != 10 and "is" in settings.metrics:
         reasons.append(f"{settings.splits} splits instead of 10")
     if "kid" in settings.metrics and (settings.kid_subsets, settings.kid_subset_size) != (100, 1000):
@@ -49,7 +51,7 @@ def why_incomparable(source: Source, job: Job) -> List[str]:
     return [reason for reason in reasons if reason]
 
 
-def _unlike_published(source: Source, reference: Optional[Reference]) -> List[str]:
+def _unlike_published(source: Source, reference: Optional[Reference], protocol: Optional[Protocol]) -> List[str]:
     """What differs from the ways in which scores of CIFAR-10 are published."""
     reasons = []
     published = reference.published if reference else None
@@ -62,7 +64,8 @@ def _unlike_published(source: Source, reference: Optional[Reference]) -> List[st
         reasons.append(f"the run was trained on {trained_on}, published scores are of CIFAR-10")
     if reference and published is None:
         reasons.append(f"the reference is not CIFAR-10's complete training or test set, but {reference.name}")
-    if (published or trained_on == "cifar10") and source.size != CIFAR10_SIZE:
+    of_cifar10 = published or trained_on == "cifar10" or (protocol and protocol.reference)
+    if of_cifar10 and source.size != CIFAR10_SIZE:
         reasons.append(f"the pictures are not of {px(CIFAR10_SIZE)}, as those of CIFAR-10 are")
     return reasons
 

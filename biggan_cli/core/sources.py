@@ -14,7 +14,7 @@ from biggan_cli.errors import UsageError
 from biggan_cli.metrics import feature_file
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.protocols import Protocol
-from biggan_cli.rundir import RunDir, finished_in, is_unchanged, open_run, read_json
+from biggan_cli.rundir import RunDir, expanded, finished_in, is_unchanged, open_run, read_json
 from biggan_cli.settings import SOURCES, DrawConfig, PicturesConfig
 
 NATIVE = 32
@@ -55,7 +55,7 @@ def find(config: PicturesConfig) -> Place:
     if what is not None and re.match(r"(digits$|cifar10:)", what):
         datasets.check_spec(what)
         return Place(data=what)
-    path = Path(what).expanduser() if what is not None else None
+    path = expanded(what) if what is not None else None
     if path is None or (path / "config.json").is_file():
         return Place(run=open_run(what, outdir))
     if not path.exists():
@@ -90,7 +90,8 @@ def _sampled(folder: Path) -> Optional[Sampled]:
     except TypeError:  # of another version of biggan
         return None
     truncation = UNKNOWN if asked["file"] else draw.truncation
-    return Sampled(record, drawn_facts(record, int(draw.checkpoint), draw, latents, truncation))
+    own_classes = None if asked["file"] else bool(asked["classes"])
+    return Sampled(record, drawn_facts(record, int(draw.checkpoint), draw, latents, truncation, own_classes))
 
 
 def of_data(spec: str, resolution: int, held_out: bool = False) -> Pictures:
@@ -137,10 +138,10 @@ def of_place(
 
 def _check_only_for_runs(config: PicturesConfig, kinds: Sequence[str], protocol: Optional[Protocol]) -> None:
     """What says how a run draws is not passed over where nothing is drawn."""
-    draw, usual = config.draw, DrawConfig()
+    draw = config.draw
     drawn = dict(num=config.num, seeds=config.seeds, om=config.om, checkpoint=draw.checkpoint, bn=draw.bn)
+    drawn.update(weights=config.weights, truncation=None if draw.truncation == "run" else draw)
     given = [f"--{name}" for name, value in drawn.items() if value is not None]
-    given += [f"--{name}" for name in ("truncation", "weights") if getattr(draw, name) != getattr(usual, name)]
     given += ["--source"] if tuple(kinds) != SOURCES[:1] else []
     given += ["--protocol seed"] if protocol and (protocol.floor or protocol.jpeg) else []
     if given:

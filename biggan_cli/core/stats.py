@@ -11,7 +11,7 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.metrics import digit_classifier, feature_file, inception
 from biggan_cli.metrics.fid import statistics
-from biggan_cli.rundir import sha256
+from biggan_cli.rundir import expanded, sha256
 from biggan_cli.settings import StatsConfig
 
 
@@ -34,7 +34,7 @@ def stats(settings: StatsConfig, report: Report) -> StatsResult:
         NotReady: there is no Inception graph.
         StepFailed: something is damaged, or the place cannot be written.
     """
-    out = Path(settings.out).expanduser()
+    out = expanded(settings.out)
     _check_place(out)
     place = sources.find(settings.pictures)
     if place.features:

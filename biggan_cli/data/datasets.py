@@ -14,6 +14,7 @@ import numpy as np
 
 from biggan_cli.data import classes, images
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.rundir import expanded
 
 SPECS = "digits or cifar10:DIR"
 RESOURCES = Path(__file__).parent / "resources"
@@ -68,7 +69,7 @@ def kind_of(spec: str) -> str:
 def absolute(spec: Optional[str]) -> Optional[str]:
     """The specification as it is stored with a run, good from any working directory."""
     kind, _, place = (spec or "").partition(":")
-    return f"{kind}:{Path(place).expanduser().absolute()}" if place else spec
+    return f"{kind}:{expanded(place).absolute()}" if place else spec
 
 
 def load(spec: Optional[str], resolution: int) -> Dataset:

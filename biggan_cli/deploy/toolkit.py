@@ -1,5 +1,6 @@
 """Where the external programs are: CANN's atc, msame or ais_bench, or the emulator that stands for them."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -20,8 +21,14 @@ _HOMES = ("", "latest", "ascend-toolkit/latest", "cann")
 _RUNTIMES = ("nnrt/latest", "nnae/latest")
 _ATC = ("bin/atc", "atc/bin/atc", "compiler/bin/atc", "atc")
 _MSAME = ("msame", "msame/out/msame", "tools/msame/out/msame", "msame/out/main", "tools/msame/msame")
+_PROFILER = ("", "*-linux/", "toolkit/", "*-linux/toolkit/")
+_MSPROF = ("bin/msprof", "msprof", *(place + "tools/profiler/bin/msprof" for place in _PROFILER))
+_MSPROF_PY = tuple(place + "tools/profiler/profiler_tool/analysis/msprof/msprof.py" for place in _PROFILER)
+_ABOVE = {"atc": ("bin", "atc", "compiler"), "msprof": ("bin", "profiler", "tools")}
+"""The folders that a program is in, below that of its toolkit."""
 _INSTALL_RECORD = Path("/etc/Ascend/ascend_cann_install.info")
 _DEVICE = Path("/dev/davinci_manager")
+_UNKNOWN = "CANN of unknown version"
 _PYTHON_OF_ATC = ("decorator", "attr", "psutil")
 
 
@@ -44,6 +51,14 @@ class Tool(NamedTuple):
         if self.emulated:
             return f"BIGGAN_PYTHON={quoted([self.env['BIGGAN_PYTHON']])} {command}"
         return f". {quoted([str(self.setup)])} && {command}" if self.setup else command
+
+
+class Toolkit(NamedTuple):
+    """An installed CANN: its folder, its version, and the script that sets its environment."""
+
+    home: Path
+    version: str
+    setup: Optional[Path]
 
 
 def chosen(toolchain: Optional[str], toolkit: Optional[Path] = None) -> str:
@@ -70,12 +85,11 @@ def find_atc(toolchain: Optional[str], toolkit: Optional[Path]) -> Tool:
     if chosen(toolchain, toolkit) == "emulator":
         return _emulated([str(_EMULATOR / "atc")])
     for home in _homes(toolkit):
-        for place in _ATC:
-            program = home / place
-            if program.resolve().parent != _EMULATOR.resolve() and _is_program(program):
-                env, setup = _environment(home, asked=toolkit is not None)
-                _add_stubs(env, home)
-                return Tool((str(program),), env, _version(home), False, setup, _soc_versions(home))
+        program = _atc_of(home)
+        if program:
+            env, setup = _environment(home, asked=toolkit is not None)
+            _add_stubs(env, home)
+            return Tool((str(program),), env, _version(home), False, setup, _soc_versions(home))
     raise NotReady(
         f"--toolkit {toolkit} has no atc" if toolkit else "there is no atc on this machine",
         looked_for=", ".join(
@@ -98,11 +112,49 @@ def find_runner(toolchain: Optional[str], runner: str, program: Optional[Path], 
             raise UsageError(f"--runner-path {program} has no use with the emulator", fix="leave one of the two out")
         module = [sys.executable, "-m", "biggan_cli.emulator.ais_bench"]
         return _emulated(module if runner == "ais_bench" else [str(_EMULATOR / "msame")])
-    homes = [*_homes(toolkit), *(Path(base).expanduser() / place for base in _BASES for place in _RUNTIMES)]
-    home = next((home for home in homes if _setup_of(home)), None)
+    home = next((home for home in [*_homes(toolkit), *_runtimes()] if _setup_of(home)), None)
     env, setup = _environment(home, asked=toolkit is not None, any_will_do=True) if home else (dict(os.environ), None)
     argv = _ais_bench(program, env) if runner == "ais_bench" else _msame(program)
-    return Tool(tuple(argv), env, _version(home) if home else "CANN of unknown version", False, setup)
+    return Tool(tuple(argv), env, _version(home) if home else _UNKNOWN, False, setup)
+
+
+def find_toolkit() -> Optional[Toolkit]:
+    """The first CANN where :func:`find_atc` looks, or of runtimes, with or without an atc; None: there is none."""
+    for home in [*_homes(None), *_runtimes()]:
+        version = _version(home)
+        if version != _UNKNOWN or _atc_of(home) or (home / "opp").is_dir():
+            return Toolkit(home, version, _setup_of(home))
+    return None
+
+
+def _atc_of(home: Path) -> Optional[Path]:
+    """Its converter; the emulator's is none."""
+    programs = (home / place for place in _ATC)
+    return next((path for path in programs if path.resolve().parent != _EMULATOR.resolve() and _is_program(path)), None)
+
+
+def find_msprof(toolkit: Optional[Path]) -> Tool:
+    """What exports profiles: msprof of ``toolkit``, the environment, the PATH or the usual folders, or its msprof.py.
+
+    Raises:
+        NotReady: there is neither.
+    """
+    homes = _homes(toolkit, "msprof", "atc")
+    for home in homes:
+        programs = [path for place in _MSPROF for path in home.glob(place) if _is_program(path)]
+        scripts = [path for place in _MSPROF_PY for path in home.glob(place)]
+        if programs or scripts:
+            env, setup = _environment(home, asked=toolkit is not None)
+            python = shutil.which("python3", path=env.get("PATH")) or sys.executable
+            argv = (str(programs[0]),) if programs else (python, str(scripts[0]))
+            return Tool(argv, env, _version(home), False, setup)
+    raise NotReady(
+        f"--toolkit {toolkit} has no msprof" if toolkit else "there is no msprof on this machine",
+        looked_for=", ".join(
+            [*([] if toolkit else ["ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "PATH"])]
+            + [str(home / _MSPROF[2]) for home in homes]
+        ),
+    )
 
 
 def _is_program(path: Path) -> bool:
@@ -115,7 +167,13 @@ def _msame(program: Optional[Path]) -> List[str]:
     on_path = shutil.which("msame")
     if on_path and Path(on_path).resolve().parent == _EMULATOR.resolve():
         on_path = None
-    places = [named] if named else [Path(on_path)] if on_path else [Path.home() / place for place in _MSAME]
+    places = (
+        [named]
+        if named
+        else [Path(on_path)]
+        if on_path
+        else [home / place for home in _expanded("~") for place in _MSAME]
+    )
     for place in places:
         if _is_program(place):
             return [str(place.absolute())]
@@ -123,7 +181,7 @@ def _msame(program: Optional[Path]) -> List[str]:
         f"{'--runner-path' if program else 'BIGGAN_MSAME'} {named} is not a program"
         if named
         else "there is no msame on this machine",
-        looked_for=", ".join(str(place) for place in places),
+        looked_for=", ".join(str(place) for place in places) or "PATH",
         fix="build msame (github.com/Ascend/tools) and put it on PATH, or name it with --runner-path FILE",
         hint="--runner ais_bench takes its successor; --toolchain emulator runs models of the emulated atc on the CPU",
     )
@@ -150,28 +208,46 @@ def _emulated(argv: List[str]) -> Tool:
     return Tool(tuple(argv), dict(os.environ, BIGGAN_PYTHON=sys.executable), "emulated CANN 8.1", emulated=True)
 
 
-def _homes(toolkit: Optional[Path]) -> List[Path]:
-    """The folders that a toolkit may be in, the likeliest first; only those in ``toolkit`` where it is given."""
+def _homes(toolkit: Optional[Path], *programs: str) -> List[Path]:
+    """The folders that a toolkit may be in, the likeliest first; only those in ``toolkit`` where it is given.
+
+    Args:
+        programs: one of these on the PATH tells where it is.
+    """
     roots: List[Path] = []
     if toolkit is not None:
         roots.append(toolkit.absolute())
     else:
         names = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
         roots.extend(Path(os.environ[name]) for name in names if os.environ.get(name))
-        on_path = shutil.which("atc")
-        for place in (Path(on_path).resolve(), Path(on_path).absolute()) if on_path else ():
-            roots.append(next(parent for parent in place.parents if parent.name not in ("bin", "atc", "compiler")))
-            roots.append(place.parent)
+        for program in programs or ("atc",):
+            on_path = shutil.which(program)
+            for place in (Path(on_path).resolve(), Path(on_path).absolute()) if on_path else ():
+                roots.append(next(parent for parent in place.parents if parent.name not in _ABOVE[program]))
+                roots.append(place.parent)
         if _INSTALL_RECORD.is_file():
             recorded = re.search(r"^Install_Path=(.+)$", _INSTALL_RECORD.read_text(errors="replace"), re.MULTILINE)
             roots.extend([Path(recorded.group(1).strip())] if recorded else [])
-        roots.extend(Path(base).expanduser() for base in _BASES)
+        roots.extend(_expanded(*_BASES))
     return list(dict.fromkeys(root / place for root in roots for place in _HOMES))
+
+
+def _expanded(*folders: str) -> List[Path]:
+    """Those of the folders that there are for this user, who may have no home."""
+    found = []
+    for folder in folders:
+        with contextlib.suppress(RuntimeError, KeyError):  # KeyError: Python 3.7 and no entry in passwd
+            found.append(Path(folder).expanduser())
+    return found
+
+
+def _runtimes() -> List[Path]:
+    return [base / place for base in _expanded(*_BASES) for place in _RUNTIMES]
 
 
 def _setup_of(home: Path) -> Optional[Path]:
     """The script that sets the environment of a toolkit: in it, or in the folder that its versions are in."""
-    bases = [Path(base).expanduser() for base in _BASES]
+    bases = _expanded(*_BASES)
     not_of_a_toolkit = {folder for base in bases for folder in base.parents}
     for base in (home, home.resolve()):
         for folder in [base, *list(base.parents)[:2]]:
@@ -224,7 +300,8 @@ def _soc_versions(root: Path) -> Tuple[str, ...]:
 
 def _version(root: Path) -> str:
     """The toolkit's version as its install record has it."""
-    records = [*root.glob("*-linux/ascend_toolkit_install.info"), *root.glob("*-linux/ascend_nnrt_install.info")]
+    names = [f"ascend_{kind}_install.info" for kind in ("toolkit", "nnae", "nnrt")]
+    records = [path for name in names for folder in ("*-linux/", "") for path in sorted(root.glob(folder + name))]
     for path, pattern in [
         *((path, r"^version=(\S+)") for path in records),
         (root / "version.cfg", r"\[[^\]:]*:([^\]]+)\]"),
@@ -234,4 +311,4 @@ def _version(root: Path) -> str:
             match = re.search(pattern, path.read_text(errors="replace"), re.MULTILINE)
             if match:
                 return "CANN " + match.group(1)
-    return "CANN of unknown version"
+    return _UNKNOWN

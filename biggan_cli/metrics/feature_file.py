@@ -97,14 +97,15 @@ def read(path: Path, flag: str = "") -> FeatureFile:
     if "mu" not in held or "sigma" not in held:
         known = ", ".join(names[:5])
         raise UsageError(f"{label} has no mu and sigma, but {known}", fix="biggan stats makes one")
+    for name in ("mu", "sigma", "features", "logits"):
+        if name in held and held[name].dtype.kind != "f":
+            raise UsageError(f"{label}: {name} is {held[name].dtype}, not floats", fix="biggan stats makes one")
     mean, covariance, features = held["mu"], held["sigma"], held.get("features")
     size = len(mean) if mean.ndim == 1 else 0
     if not size or covariance.shape != (size, size):
         raise UsageError(
             f"{label}: mu has the shape {mean.shape}, sigma {covariance.shape}", fix="mu [D] and sigma [D, D]"
         )
-    if mean.dtype.kind != "f" or covariance.dtype.kind != "f":
-        raise UsageError(f"{label}: mu is {mean.dtype}, sigma {covariance.dtype}, not floats")
     if not all(np.isfinite(array).all() for array in (mean, covariance, held.get("logits", mean))):
         raise StepFailed(f"{label} has values that are not finite")
     if not np.allclose(covariance, covariance.T, rtol=1e-6, atol=1e-9 * np.abs(covariance).max()):
@@ -117,7 +118,10 @@ def read(path: Path, flag: str = "") -> FeatureFile:
     logits = held.get("logits")
     if logits is not None and (logits.ndim != 2 or len(logits) != count):
         raise StepFailed(f"{label} has {count} features, and logits {logits.shape}")
-    return FeatureFile(path, _about(held.get("about"), label), size, count, logits is not None)
+    about = _about(held.get("about"), label)
+    if about and count not in (None, about["source"]["count"]):
+        raise StepFailed(f"{label} has {count} features, and says that they are {about['source']['count']}")
+    return FeatureFile(path, about, size, count, logits is not None)
 
 
 def _opened(path: Path):

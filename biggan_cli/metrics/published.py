@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 from biggan_cli.errors import NotReady, StepFailed, UsageError
-from biggan_cli.rundir import whole_file
+from biggan_cli.rundir import expanded, whole_file
 from biggan_cli.runtime import cache
 from biggan_cli.runtime.network import fetch
 
@@ -66,7 +66,7 @@ def find_inception(asked: Optional[Path]) -> GraphFile:
     if asked is not None:
         path, label = asked, f"--inception {asked}"
     elif variable:
-        path, label = Path(variable).expanduser(), f"{_VARIABLE}={variable}"
+        path, label = expanded(variable), f"{_VARIABLE}={variable}"
     else:
         path = _graph_place()
         label = str(path)

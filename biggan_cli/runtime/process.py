@@ -43,6 +43,7 @@ def run_tool(
     time_limit: float,
     on_line: Callable[[str], None] = lambda line: None,
     name: Optional[str] = None,
+    append: bool = False,
 ) -> Ended:
     """Run a program to its end, with its output and errors, line by line, in ``log`` and told to ``on_line``.
 
@@ -52,6 +53,7 @@ def run_tool(
     Args:
         time_limit: seconds.
         name: what errors call it; None: as its file is called.
+        append: the log goes on after what is in it.
 
     Raises:
         NotReady: it cannot be started.
@@ -59,7 +61,9 @@ def run_tool(
         Interrupted: this process was told to stop.
     """
     name, started = name or Path(argv[0]).name, time.monotonic()
-    with open(str(log), "w", encoding="utf-8", errors="backslashreplace") as handle, _signals_raise():
+    with open(
+        str(log), "a" if append else "w", encoding="utf-8", errors="backslashreplace"
+    ) as handle, _signals_raise():
         handle.write(f"$ {quoted(argv)}\n")
         try:
             process = subprocess.Popen(
@@ -111,6 +115,31 @@ def environment_after(script: Path, env: Mapping[str, str]) -> Dict[str, str]:
             f"{script} cannot be sourced: exit code {done.returncode}", fix="source it yourself, then try again"
         )
     return found
+
+
+def output_of(argv: Sequence[str], env: Mapping[str, str], time_limit: float = 60.0) -> Ended:
+    """How a short program ended that is started in /, where no file is by chance; its errors are among its lines.
+
+    Raises:
+        NotReady: it cannot be started, or takes longer than ``time_limit`` seconds.
+    """
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            list(argv),
+            cwd="/",
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=time_limit,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotReady(f"{argv[0]} did not end within {time_limit:g} seconds") from error
+    except OSError as error:
+        raise NotReady(f"{argv[0]} cannot be started: {error.strerror}", looked_for=str(argv[0])) from error
+    lines = done.stdout.decode("utf-8", "backslashreplace").splitlines()
+    return Ended(done.returncode, time.monotonic() - started, lines)
 
 
 def can_import(python: str, module: str, env: Mapping[str, str]) -> bool:

@@ -10,12 +10,12 @@ _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "nvidia-tensorf
 
 def tensorflow_version() -> Optional[str]:
     """Of whichever package brings it; None where there is none."""
-    return next((version for version in map(_version, _TENSORFLOW) if version), None)
+    return next((version for version in map(version_of, _TENSORFLOW) if version), None)
 
 
 def packages() -> Dict[str, str]:
     """Name → version of what the numbers of a result can depend on."""
-    found = dict(tensorflow=tensorflow_version(), numpy=_version("numpy"), pillow=_version("pillow"))
+    found = dict(tensorflow=tensorflow_version(), numpy=version_of("numpy"), pillow=version_of("pillow"))
     return {name: version for name, version in found.items() if version}
 
 
@@ -24,7 +24,8 @@ def lane() -> str:
     return f"TensorFlow {tensorflow_version()}, Python {platform.python_version()}"
 
 
-def _version(package: str) -> Optional[str]:
+def version_of(package: str) -> Optional[str]:
+    """Of an installed package; None where it is not."""
     if sys.version_info >= (3, 8):
         from importlib import metadata
     else:

@@ -577,6 +577,15 @@ def test_when_a_score_compares_with_published_ones(plain):
         (dict(source=drawn._replace(facts=dict(truncation="unknown", trained_truncation=2.0))), "truncation unknown"),
         (dict(source=drawn._replace(facts=dict(drawn.facts, emulated=True))), "emulated"),
         (dict(source=of_digits, reference=None), "trained on digits"),
+        (dict(source=drawn._replace(facts=dict(drawn.facts, own_classes=True))), "classes were chosen"),
+        (
+            dict(
+                source=with_pictures(size=(96, 128)),
+                reference=None,
+                settings=replace(every, protocol="cifar10-50k-train", metrics=("is",)),
+            ),
+            "not of 32x32 px",
+        ),
         (dict(settings=replace(every, metrics=("fid", "pr"))), "precision and recall have no usual way"),
         (dict(extractor=official._replace(official=False)), "not the Inception graph"),
         (dict(settings=replace(every, splits=5)), "5 splits"),

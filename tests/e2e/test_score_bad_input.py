@@ -107,7 +107,6 @@ def test_values_that_cannot_be(bench, shop, run):
         (["--source", "om", "--om", "other"], ["--om other did not run", "ascend310_b1_force_fp16"]),
         (["--om", "other"], ["--om other is for --source om"]),
         (["--source", "pb", "--truncation", 1], ["frozen with", "--truncation", "biggan freeze"]),
-        (["--source", "om,pb", "--weights", "raw"], ["frozen with", "--weights"]),
         (["--checkpoint", 3], ["--checkpoint 3", "2, 4"]),
         (["--inception", "graph.pb"], ["--inception does not go with the digit classifier", "--extractor inception"]),
         (["--fetch-inception"], ["--fetch-inception does not go with the digit classifier"]),
@@ -115,6 +114,14 @@ def test_values_that_cannot_be(bench, shop, run):
         (["--is", "--ref", "train"], ["--ref is for --fid, --kid and --pr, and only --is is asked for"]),
         (["--is", "--data", "digits"], ["--data is for --fid, --kid and --pr"]),
         (["--is", "--fetch-stats"], ["--fetch-stats is for --fid, --kid and --pr"]),
+        (["--fid", "--no-shuffle"], ["--no-shuffle is for --is, which is not asked for"]),
+        (["--is", "--kid-subset-size", 5], ["--kid-subset-size is for --kid"]),
+        (["--neighbours", 2], ["--neighbours is for --pr"]),
+        (["--protocol", "sead", "--num", 5], ["--protocol sead is not one of"]),
+        (["--source", "om,pb", "--weights", "raw"], ["frozen with", "--weights"]),
+        (["--ref", run], ["is a run, not pictures", "biggan stats"]),
+        (["~nobody.that.is/x.npz"], ["~nobody.that.is/x.npz is not there"]),
+        (["--ref", "~nobody.that.is/x.npz"], ["~nobody.that.is/x.npz is not a file"]),
         (["--ref", "cifar10-train", "--data", "digits"], ["--ref cifar10-train is not a part of --data digits"]),
         (["--ref", "digits", "--data", "digits"], ["--data is for --ref cifar10-train", "not for --ref digits"]),
         (["--ref", shop / "kept.npz", "--data", "digits"], ["--data is for --ref cifar10-train"]),
@@ -235,6 +242,10 @@ def broken(name, kept):
         del arrays["sigma"]
     elif name == "logits":
         arrays["logits"] = arrays["logits"] * np.nan
+    elif name == "words":
+        arrays["features"] = arrays["features"].astype(str)
+    elif name == "fewer":
+        arrays["features"], arrays["logits"] = arrays["features"][:40], arrays["logits"][:40]
     elif name == "about":
         arrays["about"] = np.asarray('{"schema": 1, "extractor": {"sha256": "0"}, "source": {"count": 130}}')
     return arrays
@@ -250,6 +261,8 @@ def test_files_of_features_that_cannot_be(bench, shop, kept):
         ("whole", "mu is int64", 2),
         ("without", "has no mu and sigma", 2),
         ("logits", "not finite", 1),
+        ("words", "features is <U", 2),
+        ("fewer", "has 40 features, and says that they are 130", 1),
         ("about", "is damaged, or of another version of biggan", 1),
     ):
         np.savez(str(bench.folder / f"{name}.npz"), **broken(name, kept))

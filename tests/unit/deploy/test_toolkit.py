@@ -9,7 +9,7 @@ import pytest
 
 from biggan_cli.deploy import toolkit
 from biggan_cli.deploy.soc import SOC_VERSIONS
-from biggan_cli.deploy.toolkit import chosen, find_atc, find_runner
+from biggan_cli.deploy.toolkit import Toolkit, chosen, find_atc, find_msprof, find_runner, find_toolkit
 from biggan_cli.errors import NotReady, UsageError
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -593,3 +593,81 @@ def test_a_named_python_without_ais_bench_is_not_replaced_by_another(tmp_path, m
     with pytest.raises(NotReady) as raised:
         python_of_ais_bench(python_without(tmp_path / "named"))
     assert dict(raised.value.details)["looked for"] == str(tmp_path / "named")
+
+
+def test_the_installed_toolkit_is_the_one_of_atc(machine):
+    assert find_toolkit() is None
+    runtime = machine / "Ascend/nnae/latest"
+    written(runtime / "ascend_nnae_install.info", "package_name=x\nversion=5.1.RC1\n")
+    assert find_toolkit() == Toolkit(runtime, "CANN 5.1.RC1", None)
+    home = install(machine / "Ascend/cann")
+    assert find_toolkit() == Toolkit(home, "CANN of unknown version", home / "set_env.sh")
+    assert str(find_toolkit().home / "bin/atc") == find_atc("cann", None).argv[0]
+
+
+def test_the_folder_of_the_driver_or_of_the_emulator_is_no_toolkit(machine, monkeypatch):
+    written(machine / "Ascend/driver/version.info", "Version=24.1\n")
+    monkeypatch.setenv("PATH", f"{toolkit._EMULATOR}:{SYSTEM_PATH}")
+    assert find_toolkit() is None
+
+
+def test_a_user_without_a_home(monkeypatch):
+    """As a container has it that runs as a number; Python 3.7 raises a KeyError where later ones do not."""
+
+    def nobody(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert find_toolkit() is None
+    with pytest.raises(NotReady, match="no atc"):
+        find_atc("cann", None)
+    with pytest.raises(NotReady, match="no msame"):
+        find_runner("cann", "msame", None, None)
+
+
+MSPROF = "tools/profiler/bin/msprof"
+MSPROF_PY = "tools/profiler/profiler_tool/analysis/msprof/msprof.py"
+
+
+@pytest.mark.parametrize("place", (MSPROF, f"x86_64-linux/{MSPROF}", f"aarch64-linux/toolkit/{MSPROF}", "bin/msprof"))
+def test_msprof_of_a_toolkit(tmp_path, machine, place):
+    home = install(machine / "Ascend" / "ascend-toolkit" / "latest")
+    found = program(home / place)
+    written(home / MSPROF_PY, "")
+    for given in (None, home, home.parents[1]):
+        tool = find_msprof(given)
+        assert tool.argv == (str(found),) and tool.setup == home / "set_env.sh"
+        assert tool.env["SOURCED"] == str(home)
+
+
+@pytest.mark.parametrize("place", (MSPROF_PY, f"x86_64-linux/toolkit/{MSPROF_PY}"))
+def test_msprof_py_of_an_older_toolkit(machine, monkeypatch, place):
+    home = install(machine / "Ascend" / "latest")
+    script = written(home / place, "")
+    python = program(machine / "bin" / "python3")
+    monkeypatch.setenv("PATH", f"{machine}/bin:{SYSTEM_PATH}")
+    assert find_msprof(None).argv == (str(python), str(script))
+
+
+def test_msprof_on_the_path_goes_before_the_usual_folders(tmp_path, machine, monkeypatch):
+    program(machine / "Ascend" / MSPROF)
+    alone = program(tmp_path / "alone" / "msprof")
+    monkeypatch.setenv("PATH", f"{alone.parent}:{SYSTEM_PATH}")
+    assert find_msprof(None).argv == (str(alone),)
+    other = install(tmp_path / "other")
+    inside = program(other / MSPROF)
+    monkeypatch.setenv("PATH", f"{inside.parent}:{SYSTEM_PATH}")
+    assert find_msprof(None)[:1] == ((str(inside),),) and find_msprof(None).setup == other / "set_env.sh"
+    named = program(tmp_path / "named" / MSPROF)
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path / "named"))
+    assert find_msprof(None).argv == (str(named),)
+
+
+def test_no_msprof(tmp_path, machine):
+    home = install(machine / "Ascend" / "latest")
+    program(home / MSPROF).chmod(0o644)
+    with pytest.raises(NotReady, match="there is no msprof on this machine"):
+        find_msprof(None)
+    with pytest.raises(NotReady, match=r"--toolkit .* has no msprof"):
+        find_msprof(tmp_path)

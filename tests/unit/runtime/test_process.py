@@ -13,7 +13,7 @@ import pytest
 
 from biggan_cli.errors import Interrupted, NotReady, ToolError
 from biggan_cli.runtime import process
-from biggan_cli.runtime.process import Ended, can_import, environment_after, quoted, run_tool
+from biggan_cli.runtime.process import Ended, can_import, environment_after, output_of, quoted, run_tool
 
 FAMILY = """\
 sleep 60 &
@@ -358,3 +358,13 @@ def test_a_python_that_does_not_answer_has_no_module(tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     assert not can_import("python3", "os", os.environ)
+
+
+def test_what_a_short_program_says(tmp_path):
+    command = ["sh", "-c", "pwd; echo it failed >&2; echo $WORD; exit 3"]
+    ended = output_of(command, dict(os.environ, WORD="w"))
+    assert (ended.code, ended.lines) == (3, ["/", "it failed", "w"])
+    with pytest.raises(NotReady, match="did not end within"):
+        output_of(["sleep", "5"], os.environ, 0.2)
+    with pytest.raises(NotReady, match="cannot be started"):
+        output_of([str(tmp_path / "nothing")], os.environ)

@@ -1,0 +1,64 @@
+"""What ``doctor`` looks at of CANN's programs: as the commands that run them would find them."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Callable, List, Mapping, Optional
+
+from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, from_error, unreadable
+from biggan_cli.deploy.toolkit import Tool, Toolkit, chosen, find_atc, find_runner
+from biggan_cli.errors import BigganError, UsageError
+
+_MSPROF = ("tools/profiler/bin/msprof", "*-linux/toolkit/tools/profiler/bin/msprof", "bin/msprof")
+_MSPROF_PY = "tools/profiler/profiler_tool/analysis/msprof/msprof.py"
+
+
+def toolchain() -> Check:
+    """Which programs ``atc`` and ``msame-run`` take if no flag says so."""
+    try:
+        choice = chosen(None)
+    except UsageError as error:
+        return from_error("toolchain", error, WRONG)
+    said = dict(
+        auto="auto: CANN's programs",
+        cann="cann, from BIGGAN_TOOLCHAIN",
+        emulator="emulator, from BIGGAN_TOOLCHAIN: CPU stand-ins, not the programs below",
+    )
+    return Check("toolchain", OK, said[choice], details=dict(toolchain=choice))
+
+
+def programs(env: Mapping[str, str]) -> List[Check]:
+    """CANN's converter, and the two programs that run an offline model."""
+    named = bool(env.get("BIGGAN_MSAME"))
+    return [
+        _program("atc", lambda: find_atc("cann", None), False),
+        _program("msame", lambda: find_runner("cann", "msame", None, None), named),
+        _program("ais_bench", lambda: find_runner("cann", "ais_bench", None, None), False),
+    ]
+
+
+def msprof(env: Mapping[str, str], toolkit: Optional[Toolkit]) -> Check:
+    """The profiler, or the script that reads what it left."""
+    on_path = shutil.which("msprof", path=env.get("PATH", os.defpath))
+    found = [Path(on_path)] if on_path else []
+    for place in (*_MSPROF, _MSPROF_PY, "*-linux/toolkit/" + _MSPROF_PY):
+        found.extend(sorted(toolkit.home.glob(place)) if toolkit else [])
+    usable = [path for path in found if path.is_file() and (path.suffix == ".py" or os.access(str(path), os.X_OK))]
+    if usable:
+        return Check("msprof", OK, str(usable[0]), details=dict(path=str(usable[0])))
+    looked = f"{toolkit.home}/tools/profiler" if toolkit else "no toolkit"
+    return Check("msprof", MISSING, f"not on PATH; {looked}", "install CANN's toolkit, which brings it")
+
+
+def _program(name: str, find: Callable[[], Tool], named: bool) -> Check:
+    try:
+        tool = find()
+    except BigganError as error:
+        # What is not there was looked for somewhere; anything else went wrong.
+        state = MISSING if "looked for" in dict(error.details) and not named else WRONG
+        return from_error(name, error, state)
+    except OSError as error:
+        return unreadable(name, error)
+    details = dict(argv=list(tool.argv), version=tool.version, set_env=str(tool.setup or ""))
+    sourced = f"; {tool.setup} is sourced for it" if tool.setup else ""
+    return Check(name, OK, f"{' '.join(tool.argv)} ({tool.version}){sourced}", details=details)
