@@ -4,7 +4,7 @@ import contextlib
 import signal
 import time
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -49,8 +49,17 @@ class TrainPlan(NamedTuple):
     plan: Mapping[str, Any]
 
 
-def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Union[TrainResult, TrainPlan]:
+def no_copy(run: RunDir) -> None:
+    """For a run that stays where it is."""
+
+
+def start(
+    config: RunConfig, outdir: Path, dry_run: bool, report: Report, after_save: Callable[[RunDir], None] = no_copy
+) -> Union[TrainResult, TrainPlan]:
     """Train a new run. A dry run reports the plan and touches nothing.
+
+    Args:
+        after_save: called when the run begins, and after each checkpoint.
 
     Raises:
         UsageError: data or a place that cannot be used.
@@ -74,7 +83,8 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Uni
         report = logged(report, run.log)
         _announce(record, dataset, str(run), report)
         write_reals(run, dataset)
-        return _train(run, record, dataset, None, signals, report)
+        after_save(run)
+        return _train(run, record, dataset, None, signals, report, after_save)
 
 
 def resume(
@@ -85,12 +95,14 @@ def resume(
     outdir: Path,
     dry_run: bool,
     report: Report,
+    after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
     """Carry on with a run from its latest checkpoint, or from the start, under its own configuration.
 
     Args:
         values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
         other_data: taken where neither the run nor the flags name any: an imported run has none of its own.
+        after_save: as in :func:`start`.
 
     Raises:
         UsageError: no such run, a conflicting flag, or nothing left to do.
@@ -129,7 +141,8 @@ def resume(
         if stored.data_digest is None:
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
-        return _train(run, record, dataset, checkpoint, signals, report)
+        after_save(run)
+        return _train(run, record, dataset, checkpoint, signals, report, after_save)
 
 
 def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> RunRecord:
@@ -197,6 +210,7 @@ def _train(
     checkpoint: Optional[Checkpoint],
     signals: loop.Signals,
     report: Report,
+    after_save: Callable[[RunDir], None],
 ) -> TrainResult:
     began = time.time()
     config = record.config
@@ -230,6 +244,7 @@ def _train(
             if read_record(run) != record:
                 write_json(run.config, configs.to_json(record))
             report("line", text=f"saved {saved.prefix}")
+            after_save(run)
 
         def sample(step: int) -> None:
             path = grids.draw(step, session, handles)
