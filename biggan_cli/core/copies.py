@@ -35,7 +35,7 @@ class RunCopies:
         """A run of the storage, from then on copied back there; the storage keeps no empty folders."""
         url, run = f"{self._outdir}/{name}", RunDir(self.local / name)
         self._report("line", text=f"copying {url} to {run}")
-        storage.copy_in(url, run.path)
+        storage.copy_in(url, run.path, "--resume")
         for folder in (run.samples, run.checkpoints):
             folder.mkdir(exist_ok=True)
         self._url, self._copied = url, _files(run)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Iterator, List, Optional
 
-from biggan_cli.errors import NotReady, StepFailed, UsageError
+from biggan_cli.errors import NotReady, StepFailed, UsageError, is_interrupt
 
 SCRATCH_VARIABLE = "BIGGAN_MODELARTS_CACHE"
 SCRATCH = Path("/cache")
@@ -79,19 +79,19 @@ def names(url: str) -> List[str]:
         return sorted({name.strip("/") for name in _files().list_directory(url)} - {""})
 
 
-def copy_in(url: str, folder: Path) -> None:
-    """Copy a folder of the storage to a local one.
+def copy_in(url: str, folder: Path, flag: str) -> None:
+    """Copy a folder of the storage to a local one; ``flag`` is what named it.
 
     Raises:
         UsageError: it is not there, or a file.
         StepFailed: the copy failed.
     """
     if not exists(url):
-        raise UsageError(f"{url} is not there", fix="an obs:// folder that this account may read")
+        raise UsageError(f"{flag} {url} is not there", fix=f"{flag} with a folder that this account may read")
     with _as_our_errors(f"{url} cannot be looked up"):
         is_folder = _files().is_directory(url)
     if not is_folder:
-        raise UsageError(f"{url} is a file, not a folder", fix="the folder that it is in")
+        raise UsageError(f"{flag} {url} is a file, not a folder", fix=f"{flag} with the folder that it is in")
     with _as_our_errors(f"{url} cannot be copied to {folder}"):
         _files().copy_parallel(url, str(folder))
 
@@ -107,7 +107,9 @@ def copy_out(path: Path, url: str) -> None:
 
 
 def remove(url: str) -> None:
-    """Remove one file of the storage."""
+    """Remove one file of the storage, if it is there."""
+    if not exists(url):
+        return
     with _as_our_errors(f"{url} cannot be removed"):
         _files().remove(url)
 
@@ -118,7 +120,7 @@ def local_copy(url: str) -> Iterator[Path]:
     url = checked_url(url, "--data")
     _files()  # without moxing the scratch place is no matter
     with tempfile.TemporaryDirectory(prefix="data-", dir=str(scratch())) as folder:
-        copy_in(url, Path(folder))
+        copy_in(url, Path(folder), "--data")
         yield Path(folder)
 
 
@@ -141,6 +143,8 @@ def _as_our_errors(what: str) -> Iterator[None]:
     except NotReady:
         raise
     except Exception as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt from error
         raise StepFailed(
             f"{what}: {error or type(error).__name__}", hint="the account of the job needs access to the bucket"
         ) from error
