@@ -2,14 +2,13 @@
 
 import os
 import re
-from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 import typer
 from typing_extensions import Annotated
 
 from biggan_cli import config as configs
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, job, options
 from biggan_cli.config import PRESETS
 from biggan_cli.errors import UsageError
 from biggan_cli.settings import NpuConfig
@@ -41,8 +40,10 @@ def _presets() -> str:
 
 
 def train(
+    context: typer.Context,
     data: Annotated[
-        Optional[str], _field("data", "digits, or cifar10:DIR; also from BIGGAN_DATA.", metavar="SPEC")
+        Optional[str],
+        _field("data", "digits, or cifar10:DIR, whose DIR may be obs://…; also from BIGGAN_DATA.", metavar="SPEC"),
     ] = None,
     res: Annotated[
         Optional[int], _field("resolution", "Width and height of the pictures.", choices=configs.RESOLUTIONS)
@@ -60,13 +61,18 @@ def train(
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Carry on with this run: directory, number, or latest.",
+            help="Carry on with this run: directory (or obs://…), number, or latest.",
             show_default=False,
             autocompletion=options.runs,
         ),
     ] = None,
     seed: Annotated[Optional[int], _field("seed", "Of the start values, the data order and the latents.")] = None,
-    outdir: options.OutdirOption = Path("runs"),
+    outdir: Annotated[
+        Optional[str],
+        typer.Option(
+            "--outdir", metavar="DIR", help="Where the runs are; obs://… is copied to as it goes.", show_default="runs"
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     as_json: options.JsonOption = False,
     batch: Annotated[Optional[int], _field("batch", "Pictures in each update.", _RECIPE)] = None,
@@ -150,13 +156,31 @@ def train(
         bool,
         typer.Option("--require-npu", help="Fail unless the adapter says that the NPU is used.", rich_help_panel=_NPU),
     ] = False,
+    data_url: Annotated[
+        Optional[str],
+        typer.Option(
+            job.DATA_URL, metavar="URL", help="The data, without --data.", rich_help_panel=job.PANEL, show_default=False
+        ),
+    ] = None,
+    train_url: Annotated[
+        Optional[str],
+        typer.Option(
+            job.TRAIN_URL,
+            metavar="URL",
+            help="Where the runs are, without --outdir. With either of the two, arguments that biggan does not know "
+            "are the platform's, and only reported.",
+            rich_help_panel=job.PANEL,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a BigGAN, or carry on with a run.
 
     Example: biggan train --preset digits
     """
+    places = job.places(context.args, data, outdir, data_url, train_url)
     values = options.given(
-        data=data,
+        data=places.data,
         resolution=res,
         device=device,
         steps=steps,
@@ -185,13 +209,15 @@ def train(
     other_data = os.environ.get(options.DATA_VARIABLE)
     config = None if resume else _new_config(preset or "seed", values, other_data)
     with console.reporting(to_stdout=dry_run and not as_json) as report:
-        from biggan_cli.core import train as core
+        from biggan_cli.core import modelarts as core
 
+        for note in places.notes:
+            report("warning", text=note)
         try:
             if config:
-                result = core.start(config, npu, outdir, dry_run, report)
+                result = core.start(config, npu, places.outdir, dry_run, report)
             else:
-                result = core.resume(resume, values, npu, preset, other_data, outdir, dry_run, report)
+                result = core.resume(resume, values, npu, preset, other_data, places.outdir, dry_run, report)
         except UsageError as error:
             if "data" not in values and other_data and error.message.startswith("--data"):
                 error.details.append(("hint", f"--data is from {options.DATA_VARIABLE}"))

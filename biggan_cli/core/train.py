@@ -56,10 +56,22 @@ class TrainPlan(NamedTuple):
     plan: Mapping[str, Any]
 
 
+def no_copy(run: RunDir) -> None:
+    """For a run that stays where it is."""
+
+
 def start(
-    config: RunConfig, npu: NpuConfig, outdir: Path, dry_run: bool, report: Report
+    config: RunConfig,
+    npu: NpuConfig,
+    outdir: Path,
+    dry_run: bool,
+    report: Report,
+    after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
     """Train a new run. A dry run reports the plan and touches nothing.
+
+    Args:
+        after_save: called when the run begins, and after each checkpoint.
 
     Raises:
         UsageError: data or a place that cannot be used.
@@ -84,7 +96,8 @@ def start(
         report = logged(report, run.log)
         _announce(record, npu, dataset, str(run), report)
         write_reals(run, dataset)
-        return _train(run, record, npu, options, dataset, None, signals, report)
+        after_save(run)
+        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), None)
 
 
 def resume(
@@ -96,12 +109,14 @@ def resume(
     outdir: Path,
     dry_run: bool,
     report: Report,
+    after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
     """Carry on with a run from its latest checkpoint, or from the start, under its own configuration.
 
     Args:
         values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
         other_data: taken where neither the run nor the flags name any: an imported run has none of its own.
+        after_save: as in :func:`start`.
 
     Raises:
         UsageError: no such run, a conflicting flag, or nothing left to do.
@@ -141,7 +156,8 @@ def resume(
         if stored.data_digest is None:
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
-        return _train(run, record, npu, options, dataset, checkpoint, signals, report)
+        after_save(run)
+        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), checkpoint)
 
 
 def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> RunRecord:
@@ -202,31 +218,33 @@ def write_reals(run: RunDir, dataset: Dataset) -> None:
         images.write_png(temporary, images.labelled_grid(rows, labels))
 
 
-def _train(
-    run: RunDir,
-    record: RunRecord,
-    npu: NpuConfig,
-    options: Mapping[str, Value],
-    dataset: Dataset,
-    checkpoint: Optional[Checkpoint],
-    signals: loop.Signals,
-    report: Report,
-) -> TrainResult:
+class _Job(NamedTuple):
+    """A run with all that its training needs; ``options`` are those of an NPU's session."""
+
+    run: RunDir
+    record: RunRecord
+    npu: NpuConfig
+    options: Mapping[str, Value]
+    dataset: Dataset
+    signals: loop.Signals
+    report: Report
+    after_save: Callable[[RunDir], None]
+
+
+def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
     began = time.time()
-    config, signal_number = record.config, None
+    run, train, signal_number = job.run, job.record.config.train, None
     with contextlib.ExitStack() as stack:
-        watch = stack.enter_context(npus.watched(run, config.train, npu, report))
+        watch = stack.enter_context(npus.watched(run, train, job.npu, job.report))
         records = stack.enter_context(Records(run, checkpoint.step if checkpoint else 0))
-        grids = stack.enter_context(_Grids(run, record))
-        for part in npus.parts(checkpoint.step if checkpoint else 0, config.train.steps, npu.profile):
+        grids = stack.enter_context(_Grids(run, job.record))
+        for part in npus.parts(checkpoint.step if checkpoint else 0, train.steps, job.npu.profile):
             if signal_number is None:
-                signal_number = _train_part(
-                    run, record, npu, options, dataset, checkpoint, part, records, grids, watch, signals, report
-                )
+                signal_number = _train_part(job, checkpoint, part, records, grids, watch)
                 checkpoint = checkpoints.find(run)
     if signal_number is not None:
         raise Interrupted(
-            f"interrupted at step {checkpoint.step} of {config.train.steps}; everything up to there is saved",
+            f"interrupted at step {checkpoint.step} of {train.steps}; everything up to there is saved",
             signal_number,
             fix=f"biggan train --resume {run}",
         )
@@ -235,20 +253,15 @@ def _train(
 
 
 def _train_part(
-    run: RunDir,
-    record: RunRecord,
-    npu: NpuConfig,
-    options: Mapping[str, Value],
-    dataset: Dataset,
+    job: _Job,
     checkpoint: Optional[Checkpoint],
     part: Part,
     records: Records,
     grids: "_Grids",
-    watch: Optional[Callable],
-    signals: loop.Signals,
-    report: Report,
+    watch: Optional[npus.Watch],
 ) -> Optional[int]:
     """The steps of one session, from the checkpoint or from the start to a checkpoint; as :func:`loop.run`."""
+    run, record, report, dataset = job.run, job.record, job.report, job.dataset
     config = record.config
     report("line", text="building the training graph")
     report("advance", what="building", done=0, total=None)
@@ -257,13 +270,13 @@ def _train_part(
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
         start_data, batch = pipeline.iterator(source, config.model, config.train, part.first)
         handles = build(config, batch)
-    with open_session(graph, config.train.device, npu=npus.options_of(part, options, run)) as session:
+    with open_session(graph, config.train.device, npu=npus.options_of(part, job.options, run)) as session:
         if checkpoint:
             checkpoints.restore(session, handles.variables, checkpoint, handles.optional)
         else:
             start_values(session, handles.variables, _first_values(config))
         session.run(start_data)
-        count = npu.steps_per_loop
+        count = job.npu.steps_per_loop
         if count > 1:
             handles = handles._replace(train_op=npu_looped(session, handles.train_op, count))
 
@@ -279,6 +292,7 @@ def _train_part(
             if read_record(run) != record:
                 write_json(run.config, configs.to_json(record))
             report("line", text=f"saved {saved.prefix}")
+            job.after_save(run)
 
         def sample(step: int) -> None:
             path = grids.draw(step, session.run(handles.variables))
@@ -286,7 +300,7 @@ def _train_part(
 
         steps = range(part.first + count, part.last + 1, count)
         ended = loop.run(
-            session, handles, config.train, steps, records, save, sample, watch or _unwatched, signals, report
+            session, handles, config.train, steps, records, save, sample, watch or _unwatched, job.signals, report
         )
     if part.profiled:
         report("line", text=f"profiled the steps {part.first + 1} to {part.last}: biggan profile {run}")
