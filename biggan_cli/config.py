@@ -13,6 +13,9 @@ from biggan_cli.errors import StepFailed, UsageError
 SCHEMA = 1
 RESOLUTIONS = (32, 64, 128)
 DEVICES = ("cpu", "gpu")
+TRAIN_DEVICES = (*DEVICES, "npu")
+"""An NPU only trains: its pictures are drawn and scored on the host, where the numbers are those of others."""
+PRECISIONS = ("fp32", "mixed", "full")
 RESAMPLE = ("fused", "plain")
 WEIGHTS = ("ema", "raw")
 BN = ("standing", "moving")
@@ -51,6 +54,7 @@ class TrainConfig:
     ema_decay: float = 0.9999
     seed: int = 0
     device: str = "cpu"
+    precision: str = "fp32"
     resample: str = "fused"
     gain_start: float = 1.0
     """What the gains of the conditional batch norms start at: 0 in the reference. No flag sets it."""
@@ -60,8 +64,17 @@ class TrainConfig:
     keep_checkpoints: int = 5
 
 
-FREE_ON_RESUME = ("steps", "data", "device", "save_every", "sample_every", "log_every", "keep_checkpoints")
-"""What a resumed run may change: nothing that the numbers of a step depend on.
+FREE_ON_RESUME = (
+    "steps",
+    "data",
+    "device",
+    "precision",
+    "save_every",
+    "sample_every",
+    "log_every",
+    "keep_checkpoints",
+)
+"""What a resumed run may change: nothing that the numbers of a step depend on, but for how they are rounded.
 
 The data may have moved; that they are the same is checked by their digest.
 """
@@ -186,6 +199,8 @@ def from_json(stored: Any, origin: str) -> RunRecord:
     try:
         values = _checked(RunRecord, {key: value for key, value in stored.items() if key != "schema"})
         config = _checked(RunConfig, values["config"])
+        if isinstance(config["train"], dict):  # runs of before had no word for it
+            config["train"] = dict(dict(precision="fp32"), **config["train"])
         config = RunConfig(
             config["preset"],
             ModelConfig(**_checked(ModelConfig, config["model"])),
@@ -243,7 +258,13 @@ def validate(config: RunConfig) -> None:
     if config.preset not in PRESETS:
         raise UsageError(f"--preset {config.preset} is unknown", hint=_known_presets())
     _choice(values, "resolution", RESOLUTIONS)
-    _choice(values, "device", DEVICES)
+    _choice(values, "device", TRAIN_DEVICES)
+    _choice(values, "precision", PRECISIONS)
+    if values["precision"] != "fp32" and values["device"] != "npu":
+        raise UsageError(
+            f"--precision {values['precision']} is for --device npu, and the device is {values['device']}",
+            fix="--precision fp32",
+        )
     _choice(values, "resample", RESAMPLE)
     for field in _POSITIVE_INTEGERS:
         validate_count(flag_of(field), values[field])

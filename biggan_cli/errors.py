@@ -47,6 +47,12 @@ class BigganError(Exception):
         """Put ``text`` in the place of the line ``label``, or add it."""
         self.details = [(known, old) for known, old in self.details if known != label] + [(label, text)]
 
+    def rename(self, old: str, new: str) -> None:
+        """Say ``new`` wherever a place is called ``old``: by a name that the user knows."""
+        self.message = self.message.replace(old, new)
+        self.args = (self.message,)
+        self.details = [(label, text.replace(old, new)) for label, text in self.details]
+
 
 def is_interrupt(error: BaseException) -> bool:
     """Whether Ctrl-C is behind an error: C code may turn a KeyboardInterrupt into something of its own."""

@@ -281,6 +281,12 @@ def open_run(which: Optional[str], outdir: Path, trained: bool = True) -> RunDir
     )
 
 
+def number_of(name: str) -> Optional[int]:
+    """The number that a run's name begins with; None of anything else."""
+    match = _NUMBERED.match(name)
+    return int(match.group(1)) if match else None
+
+
 def check_place(path: Path) -> None:
     """TensorFlow takes a checkpoint's path for a pattern, and for text in UTF-8.
 

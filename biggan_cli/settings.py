@@ -31,6 +31,20 @@ class DrawConfig:
 
 
 @dataclass(frozen=True)
+class NpuConfig:
+    """How a training uses an NPU: nothing that the numbers of a step depend on, except what ``options`` say.
+
+    ``options`` are keys of the adapter with their values; ``profile`` the first and the last step of a profile.
+    """
+
+    device_id: Optional[int] = None
+    options: Tuple[Tuple[str, str], ...] = ()
+    steps_per_loop: int = 1
+    profile: Optional[Tuple[int, int]] = None
+    require: bool = False
+
+
+@dataclass(frozen=True)
 class LatentsConfig:
     """Which latents. ``classes`` are (class name, count or None); none of them: every seed its own class."""
 

@@ -20,6 +20,7 @@ from biggan_cli.cli import (
     freeze,
     import_checkpoint,
     interpolate,
+    job,
     msame_run,
     profile,
     sample,
@@ -98,7 +99,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("train")(train.train)
+app.command("train", cls=job.JobCommand)(train.train)
 app.command("sample")(sample.sample)
 app.command("interpolate")(interpolate.interpolate)
 app.command("freeze")(freeze.freeze)

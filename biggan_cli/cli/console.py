@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterator, Mapping, Optional, Sequence, TextIO, Tuple
 
 from biggan_cli.errors import BigganError
 
@@ -75,8 +75,8 @@ def reporting(to_stdout: bool = False) -> Iterator:
 
     A step does not end because nobody listens any more: a closed pipe or terminal only ends the words.
     """
-    console = _console(to_stdout)
     with contextlib.ExitStack() as stack:
+        console = _console(to_stdout, stack.enter_context(_own(sys.stdout if to_stdout else sys.stderr)))
         report = stack.enter_context(_Live(console)) if console.is_terminal else _Plain(console.file)
         heard = True
 
@@ -190,7 +190,26 @@ def _drop_what_is_written_to(file) -> None:
     os.close(nowhere)
 
 
-def _console(to_stdout: bool = False):
+@contextlib.contextmanager
+def _own(stream) -> Iterator[Optional[TextIO]]:
+    """The same stream with a descriptor of its own: libraries that write to the process's are kept apart.
+
+    None where it has no descriptor.
+    """
+    try:
+        number = os.dup(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        yield None
+        return
+    own = os.fdopen(number, "w", buffering=1, encoding=stream.encoding, errors=stream.errors)
+    try:
+        yield own
+    finally:
+        with contextlib.suppress(OSError):  # nobody may be there any more to read the rest
+            own.close()
+
+
+def _console(to_stdout: bool = False, file: Optional[TextIO] = None):
     from rich.console import Console
 
-    return Console(stderr=not to_stdout)
+    return Console(stderr=not to_stdout, file=file)

@@ -1,19 +1,21 @@
 """``biggan train``."""
 
 import os
-from pathlib import Path
-from typing import Optional
+import re
+from typing import List, Optional, Sequence, Tuple
 
 import typer
 from typing_extensions import Annotated
 
 from biggan_cli import config as configs
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, job, options
 from biggan_cli.config import PRESETS
 from biggan_cli.errors import UsageError
+from biggan_cli.settings import NpuConfig
 
 _RECIPE = "Recipe"
 _RECORDS = "Records"
+_NPU = "Ascend NPU"
 
 
 def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional[str] = None, choices=()):
@@ -38,13 +40,15 @@ def _presets() -> str:
 
 
 def train(
+    context: typer.Context,
     data: Annotated[
-        Optional[str], _field("data", "digits, or cifar10:DIR; also from BIGGAN_DATA.", metavar="SPEC")
+        Optional[str],
+        _field("data", "digits, or cifar10:DIR, whose DIR may be obs://…; also from BIGGAN_DATA.", metavar="SPEC"),
     ] = None,
     res: Annotated[
         Optional[int], _field("resolution", "Width and height of the pictures.", choices=configs.RESOLUTIONS)
     ] = None,
-    device: Annotated[Optional[str], _field("device", "Where to compute.", choices=configs.DEVICES)] = None,
+    device: Annotated[Optional[str], _field("device", "Where to compute.", choices=configs.TRAIN_DEVICES)] = None,
     preset: Annotated[
         Optional[str],
         typer.Option(
@@ -57,13 +61,18 @@ def train(
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Carry on with this run: directory, number, or latest.",
+            help="Carry on with this run: directory (or obs://…), number, or latest.",
             show_default=False,
             autocompletion=options.runs,
         ),
     ] = None,
     seed: Annotated[Optional[int], _field("seed", "Of the start values, the data order and the latents.")] = None,
-    outdir: options.OutdirOption = Path("runs"),
+    outdir: Annotated[
+        Optional[str],
+        typer.Option(
+            "--outdir", metavar="DIR", help="Where the runs are; obs://… is copied to as it goes.", show_default="runs"
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     as_json: options.JsonOption = False,
     batch: Annotated[Optional[int], _field("batch", "Pictures in each update.", _RECIPE)] = None,
@@ -97,13 +106,81 @@ def train(
     ] = None,
     sample_every: Annotated[Optional[int], _field("sample_every", "Steps between grids of samples.", _RECORDS)] = None,
     log_every: Annotated[Optional[int], _field("log_every", "Steps in each record.", _RECORDS)] = None,
+    precision: Annotated[
+        Optional[str],
+        _field(
+            "precision",
+            "fp32: the first 910's own default, whose convolutions take float16. mixed: float16 with a scaled loss. "
+            "full: float32 alone, where the device has it.",
+            _NPU,
+            choices=configs.PRECISIONS,
+        ),
+    ] = None,
+    device_id: Annotated[
+        Optional[int],
+        typer.Option(
+            "--device-id",
+            metavar="N",
+            help="Which NPU; also from ASCEND_DEVICE_ID.",
+            show_default="0",
+            rich_help_panel=_NPU,
+        ),
+    ] = None,
+    steps_per_loop: Annotated[
+        int,
+        typer.Option(
+            "--steps-per-loop", metavar="N", help="Steps that the device does by itself.", rich_help_panel=_NPU
+        ),
+    ] = 1,
+    npu_option: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--npu-option",
+            metavar="KEY=VALUE",
+            help="An option of CANN's session configuration; again for more.",
+            show_default=False,
+            rich_help_panel=_NPU,
+        ),
+    ] = None,
+    profile: Annotated[
+        Optional[str],
+        typer.Option(
+            "--profile",
+            metavar="START:STOP",
+            help="Profile the steps after START up to STOP, for biggan profile.",
+            show_default=False,
+            rich_help_panel=_NPU,
+        ),
+    ] = None,
+    require_npu: Annotated[
+        bool,
+        typer.Option("--require-npu", help="Fail unless the adapter says that the NPU is used.", rich_help_panel=_NPU),
+    ] = False,
+    data_url: Annotated[
+        Optional[str],
+        typer.Option(
+            job.DATA_URL, metavar="URL", help="The data, without --data.", rich_help_panel=job.PANEL, show_default=False
+        ),
+    ] = None,
+    train_url: Annotated[
+        Optional[str],
+        typer.Option(
+            job.TRAIN_URL,
+            metavar="URL",
+            help="Where the runs are, without --outdir. With either of the two, arguments that biggan does not know "
+            "are the platform's, and only reported.",
+            rich_help_panel=job.PANEL,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a BigGAN, or carry on with a run.
 
     Example: biggan train --preset digits
     """
+    places = job.places(context.args, data, outdir, data_url, train_url)
     values = options.given(
-        data=data,
+        data=places.data,
         resolution=res,
         device=device,
         steps=steps,
@@ -124,19 +201,23 @@ def train(
         keep_checkpoints=keep_checkpoints,
         sample_every=sample_every,
         log_every=log_every,
+        precision=precision,
     )
+    npu = NpuConfig(device_id, _npu_options(npu_option or [], precision), steps_per_loop, _steps(profile), require_npu)
     if truncation is not None:
         values["truncation"] = options.parse_truncation(truncation)
     other_data = os.environ.get(options.DATA_VARIABLE)
     config = None if resume else _new_config(preset or "seed", values, other_data)
     with console.reporting(to_stdout=dry_run and not as_json) as report:
-        from biggan_cli.core import train as core
+        from biggan_cli.core import modelarts as core
 
+        for note in places.notes:
+            report("warning", text=note)
         try:
             if config:
-                result = core.start(config, outdir, dry_run, report)
+                result = core.start(config, npu, places.outdir, dry_run, report)
             else:
-                result = core.resume(resume, values, preset, other_data, outdir, dry_run, report)
+                result = core.resume(resume, values, npu, preset, other_data, places.outdir, dry_run, report)
         except UsageError as error:
             if "data" not in values and other_data and error.message.startswith("--data"):
                 error.details.append(("hint", f"--data is from {options.DATA_VARIABLE}"))
@@ -150,3 +231,26 @@ def _new_config(preset: str, values, other_data: Optional[str]) -> configs.RunCo
     if "data" not in values and "data" not in PRESETS.get(preset, PRESETS["seed"]).values:
         values = dict(values, **options.given(data=other_data))
     return configs.resolve(preset, values)
+
+
+def _npu_options(given: Sequence[str], precision: Optional[str]) -> Tuple[Tuple[str, str], ...]:
+    """``key=value`` → (key, value)."""
+    options = []
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--npu-option {text} is not KEY=VALUE", fix="--npu-option op_compiler_cache_mode=enable")
+        if precision is not None and key.startswith("precision_mode"):
+            raise UsageError(f"--precision {precision} and --npu-option {key} both say it", fix="leave one of them out")
+        options.append((key.strip(), value.strip()))
+    return tuple(options)
+
+
+def _steps(text: Optional[str]) -> Optional[Tuple[int, int]]:
+    """``100:110`` → (100, 110)."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", text)
+    if not match:
+        raise UsageError(f"--profile {text} is not START:STOP", fix="--profile 100:110")
+    return int(match.group(1)), int(match.group(2))

@@ -112,8 +112,8 @@ def _example() -> Tuple[np.ndarray, np.ndarray]:
 
 def _convolved(images: np.ndarray, kernel: np.ndarray, device: str) -> Tuple[List[float], np.ndarray]:
     """Seconds of the first and the second time, and the result."""
-    if device not in configs.DEVICES:
-        raise NotReady(f"--device {device}: this biggan computes on {', '.join(configs.DEVICES)} only")
+    if device not in configs.TRAIN_DEVICES:
+        raise NotReady(f"--device {device}: this biggan computes on {', '.join(configs.TRAIN_DEVICES)} only")
     graph = tf.Graph()
     with graph.as_default():
         inputs = [tf.placeholder(tf.float32, array.shape) for array in (images, kernel)]

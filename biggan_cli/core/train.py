@@ -1,17 +1,20 @@
 """Train a new run, or carry on with one."""
 
 import contextlib
+import os
 import signal
 import time
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
 import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
+from biggan_cli.core import npu as npus
 from biggan_cli.core.generators import read_record, record_of
+from biggan_cli.core.npu import Part
 from biggan_cli.core.reporting import Report, log_error, logged
 from biggan_cli.data import classes, datasets, images, pipeline
 from biggan_cli.data.datasets import Dataset
@@ -22,13 +25,15 @@ from biggan_cli.model.architecture import discriminator_weights, generator_weigh
 from biggan_cli.model.initial import initial_values
 from biggan_cli.model.latents import z_of_seeds
 from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, whole_file, write_json
-from biggan_cli.runtime.device import cpu_cores, open_session, require
-from biggan_cli.runtime.tf import assign_values, tf
+from biggan_cli.runtime.device import DEVICE_VARIABLE, cpu_cores, npu_looped, open_session, require
+from biggan_cli.runtime.npu_options import PRECISION_MODES, Value
+from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.runtime.versions import tensorflow_version
+from biggan_cli.settings import NpuConfig
 from biggan_cli.training import checkpoints, ema, loop
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitor import Records
-from biggan_cli.training.step import TrainingGraph, build
+from biggan_cli.training.step import build
 
 GRID_COLUMNS = 10
 GRID_CLASSES = 16
@@ -41,6 +46,8 @@ class TrainResult(NamedTuple):
     step: int
     checkpoint: str
     seconds: float
+    used_npu: Optional[bool] = None
+    """Whether the adapter said so; None on other devices."""
 
 
 class TrainPlan(NamedTuple):
@@ -49,13 +56,28 @@ class TrainPlan(NamedTuple):
     plan: Mapping[str, Any]
 
 
-def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Union[TrainResult, TrainPlan]:
+def no_copy(run: RunDir) -> None:
+    """For a run that stays where it is."""
+
+
+def start(
+    config: RunConfig,
+    npu: NpuConfig,
+    outdir: Path,
+    dry_run: bool,
+    report: Report,
+    after_save: Callable[[RunDir], None] = no_copy,
+) -> Union[TrainResult, TrainPlan]:
     """Train a new run. A dry run reports the plan and touches nothing.
+
+    Args:
+        after_save: called when the run begins, and after each checkpoint.
 
     Raises:
         UsageError: data or a place that cannot be used.
         StepFailed, Interrupted: as the training ends.
     """
+    options = npus.check(config.train, npu, 0)
     spec = datasets.absolute(config.train.data)
     dataset = datasets.load(spec, config.model.resolution)
     config = configs.replace(config, train=configs.replace(config.train, data=spec))
@@ -65,32 +87,36 @@ def start(config: RunConfig, outdir: Path, dry_run: bool, report: Report) -> Uni
     require(config.train.device)
     if dry_run:
         check_writable(outdir)
-        _announce(record, dataset, f"a new run in {outdir}", report)
+        _announce(record, npu, dataset, f"a new run in {outdir}", report)
         return TrainPlan(configs.to_json(record))
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
     with run.lock(), _recorded(run) as signals:
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
-        _announce(record, dataset, str(run), report)
+        _announce(record, npu, dataset, str(run), report)
         write_reals(run, dataset)
-        return _train(run, record, dataset, None, signals, report)
+        after_save(run)
+        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), None)
 
 
 def resume(
     which: str,
     values: Mapping[str, Any],
+    npu: NpuConfig,
     preset: Optional[str],
     other_data: Optional[str],
     outdir: Path,
     dry_run: bool,
     report: Report,
+    after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
     """Carry on with a run from its latest checkpoint, or from the start, under its own configuration.
 
     Args:
         values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
         other_data: taken where neither the run nor the flags name any: an imported run has none of its own.
+        after_save: as in :func:`start`.
 
     Raises:
         UsageError: no such run, a conflicting flag, or nothing left to do.
@@ -113,23 +139,25 @@ def resume(
                 f"{run} is finished: it is at step {reached}, and --steps {steps} asks for no more",
                 fix=f"biggan train --resume {run} --steps {2 * reached}",
             )
+        options = npus.check(record.config.train, npu, reached)
         spec = datasets.absolute(record.config.train.data or other_data)
         dataset = datasets.load(spec, record.config.model.resolution)
         record = _with_data(record, spec, dataset, run)
         require(record.config.train.device)
         where = f"{run}, from step {reached}"
         if dry_run:
-            _announce(record, dataset, where, report)
+            _announce(record, npu, dataset, where, report)
             return TrainPlan(configs.to_json(record))
         signals = held.enter_context(_recorded(run))
         if stored.data_digest is not None:  # else with the first checkpoint: until then the recipe is open
             write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
-        _announce(record, dataset, where, report)
+        _announce(record, npu, dataset, where, report)
         if stored.data_digest is None:
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
-        return _train(run, record, dataset, checkpoint, signals, report)
+        after_save(run)
+        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), checkpoint)
 
 
 def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> RunRecord:
@@ -190,38 +218,72 @@ def write_reals(run: RunDir, dataset: Dataset) -> None:
         images.write_png(temporary, images.labelled_grid(rows, labels))
 
 
-def _train(
-    run: RunDir,
-    record: RunRecord,
-    dataset: Dataset,
-    checkpoint: Optional[Checkpoint],
-    signals: loop.Signals,
-    report: Report,
-) -> TrainResult:
+class _Job(NamedTuple):
+    """A run with all that its training needs; ``options`` are those of an NPU's session."""
+
+    run: RunDir
+    record: RunRecord
+    npu: NpuConfig
+    options: Mapping[str, Value]
+    dataset: Dataset
+    signals: loop.Signals
+    report: Report
+    after_save: Callable[[RunDir], None]
+
+
+def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
     began = time.time()
+    run, train, signal_number = job.run, job.record.config.train, None
+    with contextlib.ExitStack() as stack:
+        watch = stack.enter_context(npus.watched(run, train, job.npu, job.report))
+        records = stack.enter_context(Records(run, checkpoint.step if checkpoint else 0))
+        grids = stack.enter_context(_Grids(run, job.record))
+        for part in npus.parts(checkpoint.step if checkpoint else 0, train.steps, job.npu.profile):
+            if signal_number is None:
+                signal_number = _train_part(job, checkpoint, part, records, grids, watch)
+                checkpoint = checkpoints.find(run)
+    if signal_number is not None:
+        raise Interrupted(
+            f"interrupted at step {checkpoint.step} of {train.steps}; everything up to there is saved",
+            signal_number,
+            fix=f"biggan train --resume {run}",
+        )
+    used = watch.used if watch else None
+    return TrainResult(str(run), checkpoint.step, str(checkpoint.prefix), time.time() - began, used)
+
+
+def _train_part(
+    job: _Job,
+    checkpoint: Optional[Checkpoint],
+    part: Part,
+    records: Records,
+    grids: "_Grids",
+    watch: Optional[npus.Watch],
+) -> Optional[int]:
+    """The steps of one session, from the checkpoint or from the start to a checkpoint; as :func:`loop.run`."""
+    run, record, report, dataset = job.run, job.record, job.report, job.dataset
     config = record.config
-    first = checkpoint.step if checkpoint else 0
     report("line", text="building the training graph")
     report("advance", what="building", done=0, total=None)
     graph = tf.Graph()
     with graph.as_default():
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
-        start_data, batch = pipeline.iterator(source, config.model, config.train, first)
+        start_data, batch = pipeline.iterator(source, config.model, config.train, part.first)
         handles = build(config, batch)
-        saver = tf.train.Saver(handles.variables, max_to_keep=None, save_relative_paths=True)
-    with contextlib.ExitStack() as stack:
-        session = stack.enter_context(open_session(graph, config.train.device))
-        records = stack.enter_context(Records(run, first))
-        grids = stack.enter_context(_Grids(run, record))
+    with open_session(graph, config.train.device, npu=npus.options_of(part, job.options, run)) as session:
         if checkpoint:
-            checkpoints.restore(session, handles.variables, checkpoint)
+            checkpoints.restore(session, handles.variables, checkpoint, handles.optional)
         else:
-            _initialize(session, handles, config)
+            start_values(session, handles.variables, _first_values(config))
         session.run(start_data)
+        count = job.npu.steps_per_loop
+        if count > 1:
+            handles = handles._replace(train_op=npu_looped(session, handles.train_op, count))
 
         def save(step: int) -> None:
+            arrays = session.run(handles.variables)
             saved = checkpoints.save(
-                checkpoints.variables_of(saver, session),
+                lambda prefix: checkpoints.write_arrays(arrays, prefix),
                 run,
                 step,
                 dict(run=configs.to_json(record)),
@@ -230,38 +292,38 @@ def _train(
             if read_record(run) != record:
                 write_json(run.config, configs.to_json(record))
             report("line", text=f"saved {saved.prefix}")
+            job.after_save(run)
 
         def sample(step: int) -> None:
-            path = grids.draw(step, session, handles)
+            path = grids.draw(step, session.run(handles.variables))
             report("line", text=f"drew {path}")
 
-        signal_number = loop.run(session, handles, config.train, first, records, save, sample, signals, report)
-    reached = checkpoints.find(run)
-    if signal_number is not None:
-        raise Interrupted(
-            f"interrupted at step {reached.step} of {config.train.steps}; everything up to there is saved",
-            signal_number,
-            fix=f"biggan train --resume {run}",
+        steps = range(part.first + count, part.last + 1, count)
+        ended = loop.run(
+            session, handles, config.train, steps, records, save, sample, watch or _unwatched, job.signals, report
         )
-    return TrainResult(str(run), reached.step, str(reached.prefix), time.time() - began)
+    if part.profiled:
+        report("line", text=f"profiled the steps {part.first + 1} to {part.last}: biggan profile {run}")
+    return ended
 
 
-def _initialize(session, handles: TrainingGraph, config: RunConfig) -> None:
+def _unwatched(record: Optional[Mapping[str, Any]]) -> None:
+    """Nobody has to be told which device it is."""
+
+
+def _first_values(config: RunConfig) -> Dict[str, np.ndarray]:
     """Start values of the seed; the averages start at the weights, the variances at 1, the rest at its own."""
-    session.run([variable.initializer for variable in handles.variables.values()])
     random = np.random.RandomState([config.train.seed, 0])
     g_values = initial_values(generator_weights(config.model), random)
     for name in g_values:
         if name.endswith("/gain/b"):
             g_values[name] += np.float32(config.train.gain_start - 1.0)
     values = dict(g_values, **initial_values(discriminator_weights(config.model), random))
-    for name, value in g_values.items():
-        if ema.name_of(name) in handles.variables:
-            values[ema.name_of(name)] = value
+    values.update({ema.name_of(name): g_values[name] for name in generator_weights(config.model)})
     for name, shape in ema.moving_shapes(config.model).items():
         if name.endswith("variance"):
             values[name] = np.ones(shape, np.float32)
-    assign_values(session, handles.variables, values)
+    return values
 
 
 class _Grids:
@@ -277,17 +339,17 @@ class _Grids:
         self._y = np.repeat(np.arange(len(self._names), dtype=np.int32), GRID_COLUMNS)
 
     def __enter__(self) -> "_Grids":
-        self._sampler = Sampler(self._record.config.model, self._record.config.train.device)
+        device = self._record.config.train.device
+        self._sampler = Sampler(self._record.config.model, "cpu" if device == "npu" else device)
         return self
 
     def __exit__(self, *exception) -> None:
         self._sampler.__exit__(*exception)
 
-    def draw(self, step: int, session, handles: TrainingGraph) -> Path:
-        """Draw with the averaged weights as they are now."""
+    def draw(self, step: int, values: Mapping[str, np.ndarray]) -> Path:
+        """Draw with the averaged weights among the values of all variables."""
         config = self._record.config
-        wanted = {name: variable for name, variable in handles.variables.items() if "Adam" not in name}
-        values = checkpoints.generator_values(session.run(wanted), "ema")
+        values = checkpoints.generator_values(values, "ema")
         self._sampler.load(folded_generator(values, config.model))
         self._sampler.standing_moments(config.train.truncation)
         pictures = images.to_uint8(np.concatenate(list(self._sampler.images(self._z, self._y))))
@@ -298,17 +360,17 @@ class _Grids:
         return path
 
 
-def _announce(record: RunRecord, dataset: Dataset, where: str, report: Report) -> None:
+def _announce(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str, report: Report) -> None:
     """Say what is going to happen: the data class by class, and the resolved configuration."""
     counts = zip(dataset.class_names, dataset.class_counts)
     report("table", title=f"classes of {dataset.name}", rows=[(name, f"{count}") for name, count in counts])
     empty = [name for name, count in zip(dataset.class_names, dataset.class_counts) if not count]
     if empty:
         report("warning", text=f"no picture of {', '.join(empty)}: such classes are not learnt")
-    report("table", title="training", rows=_plan(record, dataset, where))
+    report("table", title="training", rows=_plan(record, npu, dataset, where))
 
 
-def _plan(record: RunRecord, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
+def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
     config, model, train = record.config, record.config.model, record.config.train
     preset = configs.PRESETS[config.preset]
     trained, held_out = len(dataset.labels), len(dataset.held_out_labels)
@@ -335,6 +397,17 @@ def _plan(record: RunRecord, dataset: Dataset, where: str) -> List[Tuple[str, st
             "latents",
             f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}, seed {train.seed}",
         ),
-        ("device", f"{train.device}, float32, {cpu_cores()} cores, TensorFlow {tensorflow_version()}"),
+        ("device", _device_words(train, npu)),
         ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]
+
+
+def _device_words(train: configs.TrainConfig, npu: NpuConfig) -> str:
+    host = f"{cpu_cores()} cores, TensorFlow {tensorflow_version()}"
+    if train.device != "npu":
+        return f"{train.device}, float32, {host}"
+    own = dict(npu.options)
+    mode = own.get("precision_mode") or own.get("precision_mode_v2") or PRECISION_MODES[train.precision]
+    usual = " (the first 910's own default: convolutions take float16)" if mode == PRECISION_MODES["fp32"] else ""
+    loops = f", loops of {npu.steps_per_loop} steps" if npu.steps_per_loop > 1 else ""
+    return f"npu {os.environ.get(DEVICE_VARIABLE, '0')}, {mode}{usual}{loops}; {npus.GRAPHS}; host: {host}"

@@ -4,9 +4,12 @@
 ``digits``          5,000 handwritten digits of MNIST, shipped with the package, padded to 32 px
 ``cifar10:DIR``     CIFAR-10 as .mat files: ``data_batch_1..5.mat`` to train, ``test_batch.mat`` held out
 ==================  ==============================================================================
+
+DIR may be in the object storage: ``cifar10:obs://bucket/folder``, or ``obs://bucket/folder`` alone.
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
@@ -15,6 +18,7 @@ import numpy as np
 from biggan_cli.data import classes, images
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import expanded
+from biggan_cli.runtime import storage
 
 SPECS = "digits or cifar10:DIR"
 RESOURCES = Path(__file__).parent / "resources"
@@ -53,7 +57,7 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
         raise UsageError(
             "no data: --data is not given", fix="--preset digits, or --data cifar10:DIR (or set BIGGAN_DATA)"
         )
-    kind, _, place = spec.partition(":")
+    kind, place = _split(spec)
     if kind == "digits" and not place:
         return kind, place
     if kind == "cifar10" and place:
@@ -63,13 +67,23 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
 
 def kind_of(spec: str) -> str:
     """``cifar10:DIR`` → ``cifar10``."""
-    return spec.partition(":")[0]
+    return _split(spec)[0]
 
 
 def absolute(spec: Optional[str]) -> Optional[str]:
     """The specification as it is stored with a run, good from any working directory."""
-    kind, _, place = (spec or "").partition(":")
+    kind, place = _split(spec or "")
+    if storage.is_remote(place):
+        return f"{kind}:{place}"
     return f"{kind}:{expanded(place).absolute()}" if place else spec
+
+
+def _split(spec: str) -> Tuple[str, str]:
+    """Kind and place; what is in the object storage is CIFAR-10 where no kind is named."""
+    if storage.is_remote(spec):
+        return "cifar10", spec
+    kind, _, place = spec.partition(":")
+    return kind, place
 
 
 def load(spec: Optional[str], resolution: int) -> Dataset:
@@ -78,9 +92,20 @@ def load(spec: Optional[str], resolution: int) -> Dataset:
     Raises:
         UsageError: an unknown specification or a directory without the data.
         StepFailed: a file that is cut off or holds something else; names the file.
+        NotReady: it is in the object storage, and that cannot be reached from here.
     """
     kind, place = check_spec(spec)
-    dataset = _digits() if kind == "digits" else _cifar10(Path(place))
+    if kind == "digits":
+        dataset = _digits()
+    elif storage.is_remote(place):
+        with storage.local_copy(place) as folder:
+            try:
+                dataset = _cifar10(folder, place)
+            except StepFailed as error:
+                error.rename(str(folder), place)
+                raise
+    else:
+        dataset = _cifar10(Path(place), place)
     dataset = dataset._replace(digest=_digest(dataset))
     if dataset.images.shape[1] == resolution:
         return dataset
@@ -111,16 +136,19 @@ def _digits() -> Dataset:
     )
 
 
-def _cifar10(folder: Path) -> Dataset:
+def _cifar10(folder: Path, place: str) -> Dataset:
+    """``place`` is what the user calls the folder."""
     if not folder.is_dir():
         raise UsageError(
-            f"--data cifar10:{folder} is not a directory", looked_for=str(folder / _CIFAR10_TRAIN[0]), fix=_CIFAR10_FIX
+            f"--data cifar10:{place} is not a directory",
+            looked_for=os.path.join(place, _CIFAR10_TRAIN[0]),
+            fix=_CIFAR10_FIX,
         )
     missing = [name for name in (*_CIFAR10_TRAIN, _CIFAR10_TEST) if not (folder / name).is_file()]
     if missing:
         raise UsageError(
-            f"--data cifar10:{folder} lacks {len(missing)} of its 6 files: {', '.join(missing)}",
-            looked_for=str(folder / missing[0]),
+            f"--data cifar10:{place} lacks {len(missing)} of its 6 files: {', '.join(missing)}",
+            looked_for=os.path.join(place, missing[0]),
             fix=_CIFAR10_FIX,
         )
     parts = [_cifar10_batch(folder / name) for name in _CIFAR10_TRAIN]

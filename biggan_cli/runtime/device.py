@@ -1,18 +1,34 @@
-"""Where a graph runs: the session of a device. The only place that knows device options."""
+"""Where a graph runs: the session of a device. The only place that knows device options, and of npu_bridge.
+
+What an NPU needs of a session is in the public documentation of Huawei's TF Adapter; all its versions are opened in
+the same way. From some on, importing it makes every session of the process one of the NPU: those that are to stay on
+the host say so themselves.
+"""
 
 import contextlib
 import ctypes
+import importlib
+import importlib.util
 import os
+import sys
+from typing import ContextManager, Mapping, Optional, Tuple
 
-from biggan_cli.errors import NotReady
+from biggan_cli.errors import NotReady, UsageError
+from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import tf
 
+DEVICE_VARIABLE = "ASCEND_DEVICE_ID"
+LOSS_SCALE = dict(init_loss_scale=2.0**16, incr_every_n_steps=1000, decr_every_n_nan_or_inf=2, decr_ratio=0.5)
+"""Where the scale starts and how it moves: as the adapter's documentation has it, from less far up."""
+_MOST_DEVICES = 4096
 
-def open_session(graph, device: str, exact: bool = False):
-    """A session on ``cpu`` or ``gpu``; whoever opens it closes it, by ``with`` or ``close()``.
+
+def open_session(graph, device: str, exact: bool = False, npu: Optional[Mapping[str, Value]] = None):
+    """A session on ``cpu``, ``gpu`` or ``npu``; whoever opens it closes it, by ``with`` or ``close()``.
 
     Args:
         exact: float32 stays float32 on GPUs that would take TensorFloat-32 for it, from then on in this process.
+        npu: options of an NPU's session by their keys.
 
     Raises:
         NotReady: the device is not there.
@@ -20,12 +36,85 @@ def open_session(graph, device: str, exact: bool = False):
     require(device)
     if exact and hasattr(tf.config.experimental, "enable_tensor_float_32_execution"):
         tf.config.experimental.enable_tensor_float_32_execution(False)
+    if device == "npu":
+        return _npu_session(graph, dict(npu or {}, use_off_line=True))
     if device == "gpu":
         config = tf.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True
     else:
         config = tf.ConfigProto(device_count={"GPU": 0})
+    if "npu_bridge" in sys.modules:
+        _set_npu(config, dict(use_off_line=False))
     return tf.Session(graph=graph, config=config)
+
+
+def require(device: str) -> None:
+    """Make sure that the device is there, before anything is made for it.
+
+    Raises:
+        NotReady: it is not.
+    """
+    if device == "gpu" and not tf.config.experimental.list_physical_devices("GPU"):
+        raise NotReady(
+            f"--device gpu: TensorFlow {tf.__version__} sees no GPU",
+            fix="--device cpu, or a TensorFlow build with CUDA and a driver that fits it",
+            hint="TF_CPP_MIN_LOG_LEVEL=0 lets TensorFlow say what it misses",
+        )
+    if device == "npu":
+        _require_npu()
+
+
+def choose_npu(number: Optional[int]) -> int:
+    """The logical device of this process: of ``--device-id``, else of the environment. Before TensorFlow is loaded.
+
+    Raises:
+        UsageError: no device has this number.
+    """
+    variable = next((name for name in (DEVICE_VARIABLE, "DEVICE_ID") if os.environ.get(name)), None)
+    text = str(number) if number is not None else os.environ[variable] if variable else "0"
+    flag = f"--device-id {text}" if number is not None else f"{variable}={text}"
+    if not text.isdigit() or int(text) >= _MOST_DEVICES:
+        raise UsageError(f"{flag} is not the number of a device", fix="--device-id 0")
+    present = npu_count()
+    if present and int(text) >= present:
+        raise UsageError(f"{flag}: there are {present} devices here", fix=f"--device-id 0 to {present - 1}")
+    os.environ[DEVICE_VARIABLE] = text
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # else the adapter does not say that it compiled a graph
+    return int(text)
+
+
+def npu_count() -> int:
+    """How many devices the driver shows; 0 where it shows none."""
+    with contextlib.suppress(OSError):
+        names = os.listdir("/dev")
+        return sum(name.startswith("davinci") and name[7:].isdigit() for name in names)
+    return 0
+
+
+def npu_looped(session, train_op, count: int):
+    """The operation that does ``train_op`` ``count`` times on the device; the session knows the same count.
+
+    Its name is IterationOp, which the adapter looks for: there is one in a graph.
+    """
+    util = _adapter("npu_bridge.estimator.npu.util")
+    with session.graph.as_default():
+        return util.set_iteration_per_loop(session, train_op, count)
+
+
+def npu_loss_scaling(optimizer) -> Tuple:
+    """``optimizer`` with a scaled loss, which does nothing after an overflow; and what manages the scale.
+
+    Source: the adapter's documentation, mixed_precision_training and multi_optimizer_fp_exception_detection.
+    """
+    managers = _adapter("npu_bridge.estimator.npu.npu_loss_scale_manager")
+    optimizers = _adapter("npu_bridge.estimator.npu.npu_loss_scale_optimizer")
+    manager = managers.ExponentialUpdateLossScaleManager(**LOSS_SCALE)
+    return optimizers.NPULossScaleOptimizer(optimizer, manager), manager
+
+
+def npu_full_precision() -> ContextManager:
+    """Around operations that keep their type in mixed precision."""
+    return _adapter("npu_bridge.estimator.npu.npu_scope").keep_dtype_scope()
 
 
 def release_memory() -> None:
@@ -41,15 +130,64 @@ def cpu_cores() -> int:
     return os.cpu_count() or 1
 
 
-def require(device: str) -> None:
-    """Make sure that the device is there, before anything is made for it.
+def _require_npu() -> None:
+    if not tf.__version__.startswith("1.15."):
+        raise NotReady(
+            f"--device npu: Huawei's adapter is for TensorFlow 1.15 on Python 3.7, this is TensorFlow {tf.__version__} "
+            f"on Python {sys.version_info[0]}.{sys.version_info[1]}",
+            fix="install biggan with Python 3.7, or --device cpu",
+        )
+    if importlib.util.find_spec("npu_bridge") is None:
+        raise NotReady(
+            "--device npu: there is no npu_bridge",
+            looked_for="npu_bridge on PYTHONPATH",
+            fix="source set_env.sh of CANN's toolkit and of its TensorFlow plug-in (tfplugin)",
+            hint="biggan doctor --device npu tells what is there",
+        )
+    _adapter("npu_bridge")
+
+
+def _adapter(module: str):
+    """A module of npu_bridge.
 
     Raises:
-        NotReady: ``gpu`` is asked for and TensorFlow sees none.
+        NotReady: it cannot be loaded.
     """
-    if device == "gpu" and not tf.config.experimental.list_physical_devices("GPU"):
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # a library of the toolkit that is not there, another TensorFlow, …
         raise NotReady(
-            f"--device gpu: TensorFlow {tf.__version__} sees no GPU",
-            fix="--device cpu, or a TensorFlow build with CUDA and a driver that fits it",
-            hint="TF_CPP_MIN_LOG_LEVEL=0 lets TensorFlow say what it misses",
-        )
+            f"--device npu: {module} cannot be loaded: {error}",
+            fix="source set_env.sh of CANN's toolkit and of its TensorFlow plug-in (tfplugin)",
+            hint="biggan doctor --device npu tells what fits together",
+        ) from error
+
+
+def _npu_session(graph, options: Mapping[str, Value]):
+    config = tf.ConfigProto(allow_soft_placement=True, log_device_placement=False)
+    _set_npu(config, options)
+    try:
+        return tf.Session(graph=graph, config=config)
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise NotReady(
+            f"--device npu: device {os.environ.get(DEVICE_VARIABLE, '0')} gives no session: {error}",
+            fix="biggan doctor --device npu",
+        ) from error
+
+
+def _set_npu(config, options: Mapping[str, Value]) -> None:
+    """What the adapter needs: its optimizer with the options, without TensorFlow's that undo its work."""
+    config.allow_soft_placement = True
+    config.graph_options.optimizer_options.global_jit_level = tf.OptimizerOptions.OFF
+    rewrite = config.graph_options.rewrite_options
+    rewrite.remapping = rewrite.memory_optimization = 2  # off, in the words of RewriterConfig and of its MemOptType
+    custom = rewrite.custom_optimizers.add()
+    custom.name = "NpuOptimizer"
+    for key, value in options.items():
+        entry = custom.parameter_map[key]
+        if isinstance(value, bool):
+            entry.b = value
+        elif isinstance(value, int):
+            entry.i = value
+        else:
+            entry.s = value.encode()

@@ -58,6 +58,12 @@ def load() -> None:
     _tensorflow()
 
 
+def start_values(session, variables: Mapping, values: Mapping) -> None:
+    """Start all variables, ``variables[name]`` at ``values[name]``, the others at their own, in one ``session.run``."""
+    operations = {name: variable.initializer for name, variable in variables.items()}
+    session.run(list(operations.values()), {operations[name].inputs[1]: value for name, value in values.items()})
+
+
 def assign_values(session, variables: Mapping, values: Mapping) -> None:
     """Set ``variables[name]`` to ``values[name]`` for every name in ``values``, in one ``session.run``."""
     chosen = [(variables[name].initializer, value) for name, value in values.items()]

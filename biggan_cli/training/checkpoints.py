@@ -8,14 +8,14 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import RunDir, flush_to_disk, read_json, sha256, write_json
 from biggan_cli.runtime.device import open_session
-from biggan_cli.runtime.tf import tf
+from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.training import ema
 
 SCHEMA = 1
@@ -43,7 +43,7 @@ def save(
     """Make the checkpoint of step ``step``, then remove the oldest ones beyond the last ``keep``.
 
     Args:
-        write: writes its files under a prefix: :func:`variables_of` a session, or :func:`write_arrays`.
+        write: writes its files under a prefix, see :func:`write_arrays`.
         description: stored with it: the run's configuration and class names.
     """
     prefix = run.checkpoint_prefix(step)
@@ -105,11 +105,6 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
     return checkpoint
 
 
-def variables_of(saver, session) -> Callable[[Path], None]:
-    """Writes the saver's variables as they are in the session."""
-    return lambda prefix: saver.save(session, str(prefix), write_meta_graph=False, write_state=False)
-
-
 def write_arrays(arrays: Mapping[str, np.ndarray], prefix: Path) -> None:
     """Write name → array as the checkpoint ``prefix``, in TensorFlow's own format."""
     with tf.Graph().as_default() as graph, open_session(graph, "cpu") as session:
@@ -133,24 +128,23 @@ def read(prefix: Path) -> Dict[str, np.ndarray]:
         raise StepFailed(f"checkpoint {prefix} is damaged: {_cause(error)}") from error
 
 
-def restore(session, variables: Mapping, checkpoint: Checkpoint) -> None:
+def restore(session, variables: Mapping, checkpoint: Checkpoint, optional: Iterable[str] = ()) -> None:
     """Set every variable to what the checkpoint holds; those that it names as fresh, to their start values.
+
+    Args:
+        optional: names that it need not hold: they too start afresh then.
 
     Raises:
         StepFailed: a file is damaged, or it was written by another network.
     """
-    fresh = checkpoint.record.get("fresh", [])
-    held = {name: variable for name, variable in variables.items() if name not in fresh}
-    session.run([variables[name].initializer for name in fresh])
-    with session.graph.as_default():
-        saver = tf.train.Saver(held, max_to_keep=None)
-    try:
-        saver.restore(session, str(checkpoint.prefix))
-    except (tf.errors.OpError, ValueError) as error:
-        raise StepFailed(
-            f"checkpoint {checkpoint.prefix} cannot be restored: {_cause(error)}",
-            hint=_other(checkpoint.prefix),
-        ) from error
+    values, fresh = read(checkpoint.prefix), checkpoint.record.get("fresh", [])
+    held = {name: values[name] for name in variables if name in values and name not in fresh}
+    lacking = sorted(set(variables) - set(held) - set(fresh) - set(optional))
+    other = [name for name, value in held.items() if tuple(variables[name].shape.as_list()) != value.shape]
+    if lacking or other:
+        what = f"it has no {lacking[0]}" if lacking else f"{other[0]} has the shape {held[other[0]].shape}"
+        raise StepFailed(f"checkpoint {checkpoint.prefix} cannot be restored: {what}", hint=_other(checkpoint.prefix))
+    start_values(session, variables, held)
 
 
 def generator_values(values: Mapping[str, np.ndarray], weights: str) -> Dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """Averages over the steps: the generator's weights (EMA) and the moments of its batch norms."""
 
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, Mapping, Tuple
 
 from biggan_cli.config import ModelConfig
 from biggan_cli.model.architecture import batch_norms
@@ -28,24 +28,24 @@ def moving_moments(values: Mapping, model: ModelConfig) -> Dict[str, Tuple]:
     return {name: (values[name + "/moving_mean"], values[name + "/moving_variance"]) for name in batch_norms(model)}
 
 
-def update(averages: Mapping, variables: Mapping, step, decay: float) -> List:
-    """average ← d * average + (1 - d) * variable, with d = min(decay, (1 + step) / (10 + step)).
+def decay_at(step, decay: float):
+    """min(decay, (1 + step) / (10 + step)): the warm-up lets the first averages follow quickly.
 
-    The warm-up lets the first averages follow quickly; ``step`` counts the updates before this one.
+    Args:
+        step: int32, the updates before this one.
     """
-    count = tf.cast(step.read_value(), tf.float32)
-    d = tf.minimum(decay, (1.0 + count) / (10.0 + count))
-    return [_average(averages[name_of(name)], variable.read_value(), d) for name, variable in variables.items()]
+    count = tf.cast(step, tf.float32)
+    return tf.minimum(decay, (1.0 + count) / (10.0 + count))
 
 
-def update_moving(moving: Mapping, moments: Mapping, decay: float) -> List:
-    """The same for the batch moments, with a fixed decay."""
-    updates = []
+def named_moments(moments: Mapping) -> Dict:
+    """Batch norm → (mean, variance) as name of its moving average → value."""
+    named = {}
     for name, (mean, variance) in moments.items():
-        updates.append(_average(moving[name + "/moving_mean"], mean, decay))
-        updates.append(_average(moving[name + "/moving_variance"], variance, decay))
-    return updates
+        named.update({name + "/moving_mean": mean, name + "/moving_variance": variance})
+    return named
 
 
-def _average(average, value, decay):
-    return average.assign(decay * average.read_value() + (1.0 - decay) * value)
+def average(before, value, decay):
+    """decay * before + (1 - decay) * value"""
+    return decay * before + (1.0 - decay) * value

@@ -4,7 +4,7 @@ import contextlib
 import math
 import signal
 import time
-from typing import Callable, Iterator, Optional
+from typing import Callable, Iterator, Mapping, Optional
 
 from biggan_cli.config import TrainConfig
 from biggan_cli.errors import StepFailed
@@ -16,16 +16,22 @@ def run(
     session,
     graph: TrainingGraph,
     train: TrainConfig,
-    start: int,
+    steps: range,
     records: Records,
     save: Callable[[int], None],
     sample: Callable[[int], None],
+    watch: Callable[[Optional[Mapping]], None],
     signals: "Signals",
     report: Callable,
 ) -> Optional[int]:
-    """Steps ``start`` + 1 … ``train.steps``, with ``save(step)`` and ``sample(step)`` at their intervals.
+    """The steps, with ``save(step)`` and ``sample(step)`` at their intervals, and at the end of all.
 
     Ctrl-C, SIGTERM and SIGHUP end it after the step in progress, saved; a second one ends it at once.
+
+    Args:
+        graph: its ``train_op`` does all steps of ``steps.step``.
+        steps: numbers of the last step of each run: ``range(1, 401)``, or in loops of 10 ``range(10, 401, 10)``.
+        watch: called after the first run, and with each record.
 
     Returns:
         The number of the signal that ended it, or None.
@@ -33,14 +39,16 @@ def run(
     Raises:
         StepFailed: a loss or a gradient is not finite.
     """
-    ticks = Ticks(train.batch, train.steps)
+    ticks = Ticks(graph.names, train.batch, train.steps)
     with signals.waiting_for_a_step():
-        for step in range(start + 1, train.steps + 1):
+        for step in steps:
             began = time.perf_counter()
             _, metrics = session.run([graph.train_op, graph.metrics])
-            ticks.add_step(metrics, time.perf_counter() - began)
+            ticks.add_step(metrics, (time.perf_counter() - began) / steps.step, steps.step)
+            if step == steps[0]:
+                watch(None)
             report("advance", what="training", done=step, total=train.steps)
-            last = step == train.steps or signals.received is not None
+            last = step == steps[-1] or signals.received is not None
             saving = last or step % train.save_every == 0
             if saving or step % train.log_every == 0:
                 record = ticks.record(step)
@@ -50,6 +58,7 @@ def run(
                         hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",
                     )
                 records.write(record)
+                watch(record)
                 report(
                     "tick",
                     step=step,
@@ -60,7 +69,7 @@ def run(
             began = time.perf_counter()
             if saving:
                 save(step)
-            if last or step % train.sample_every == 0:
+            if step == train.steps or signals.received is not None or step % train.sample_every == 0:
                 sample(step)
             ticks.add_maintenance(time.perf_counter() - began)
             if last:

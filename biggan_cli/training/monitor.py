@@ -3,32 +3,43 @@
 import json
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 
 from biggan_cli.rundir import RunDir, whole_file
 from biggan_cli.runtime.tf import tf
-from biggan_cli.training.step import METRICS
+from biggan_cli.training.loss_scale import COUNTS
+
+_NOT_DRAWN = ("step", "steps_in_record", "maintenance_seconds", "elapsed_seconds", "remaining_seconds")
 
 
 class Ticks:
     """Collects the metrics of single steps into one record a tick.
 
-    A record holds the means over its steps, unrounded, and times in seconds: ``seconds_per_step`` counts the
-    steps alone, ``maintenance_seconds`` what went into saving and sampling since the last record.
+    A record holds the means over its steps, unrounded, of what is counted the last, and times in seconds:
+    ``seconds_per_step`` counts the steps alone, ``maintenance_seconds`` what went into saving and sampling since the
+    last record.
+
+    Args:
+        names: of the metrics of a step.
+        batch: pictures of a step.
+        total: steps in all.
     """
 
-    def __init__(self, batch: int, total: int):
-        self._batch, self._total = batch, total
+    def __init__(self, names: Sequence[str], batch: int, total: int):
+        self._names, self._batch, self._total = names, batch, total
         self._started = time.perf_counter()
         self._metrics: List[np.ndarray] = []
         self._step_seconds: List[float] = []
+        self._steps = 0
         self._maintenance = 0.0
 
-    def add_step(self, metrics: np.ndarray, seconds: float) -> None:
+    def add_step(self, metrics: np.ndarray, seconds: float, count: int = 1) -> None:
+        """``count`` steps that took ``seconds`` each, with the metrics of the last one."""
         self._metrics.append(metrics)
         self._step_seconds.append(seconds)
+        self._steps += count
 
     def add_maintenance(self, seconds: float) -> None:
         self._maintenance += seconds
@@ -41,8 +52,9 @@ class Ticks:
         means = np.mean(np.asarray(self._metrics, np.float64), axis=0)
         # The median, not the mean: the first step of a process also builds its kernels.
         seconds = float(np.median(self._step_seconds))
-        record: Dict[str, Any] = dict(step=step, steps_in_record=len(self._metrics))
-        record.update(zip(METRICS, means.tolist()))
+        record: Dict[str, Any] = dict(step=step, steps_in_record=self._steps)
+        record.update(zip(self._names, means.tolist()))
+        record.update((name, float(self._metrics[-1][self._names.index(name)])) for name in COUNTS if name in record)
         record.update(
             seconds_per_step=seconds,
             images_per_second=self._batch / seconds,
@@ -50,13 +62,15 @@ class Ticks:
             elapsed_seconds=time.perf_counter() - self._started,
             remaining_seconds=(self._total - step) * seconds,
         )
-        self._metrics, self._step_seconds, self._maintenance = [], [], 0.0
+        self._metrics, self._step_seconds, self._steps, self._maintenance = [], [], 0, 0.0
         return record
 
 
 def status(record: Mapping[str, Any]) -> str:
     """The losses and the speed of a record in fixed fields."""
     losses = f"D {record['d_loss']:6.3f}  G {record['g_loss']:6.3f}"
+    if "skipped_steps" in record:
+        losses += f"  scale {record['loss_scale']:.0f} skipped {record['skipped_steps']:.0f}"
     logits = f"real {record['real_logit']:6.2f}  fake {record['fake_logit']:6.2f}"
     return f"{losses}  {logits}  {record['seconds_per_step']:.3f} s/step {record['images_per_second']:6.1f} img/s"
 
@@ -82,7 +96,8 @@ class Records:
     def write(self, record: Mapping[str, Any]) -> None:
         self._stats.write(json.dumps(record) + "\n")
         self._stats.flush()
-        scalars = {name: record[name] for name in (*METRICS, "seconds_per_step", "images_per_second")}
+        names = [name for name in record if name not in _NOT_DRAWN]
+        scalars = {name: record[name] for name in names}
         values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         self._events.add_summary(tf.Summary(value=values), global_step=record["step"])
         self._events.flush()

@@ -9,19 +9,24 @@ from biggan_cli.model.architecture import discriminator_weights, generator_weigh
 from biggan_cli.training import ema
 
 
-def adam_names(model: ModelConfig) -> Dict[str, List[str]]:
-    """Network → the names of its optimizer's variables, as TensorFlow's Adam calls them.
+def powers_of(network: str) -> Tuple[str, str]:
+    """The names of the powers of Adam's betas, as TensorFlow calls them: the discriminator's optimizer was first."""
+    suffix = {"discriminator": "", "generator": "_1"}[network]
+    return f"beta1_power{suffix}", f"beta2_power{suffix}"
 
-    The discriminator's optimizer is made first and so has the powers without a number.
-    """
-    names = {}
-    for network, weights, suffix in (
-        ("discriminator", discriminator_weights(model), ""),
-        ("generator", generator_weights(model), "_1"),
-    ):
-        slots = [f"{name}/{slot}" for name in weights for slot in ("Adam", "Adam_1")]
-        names[network] = [f"beta1_power{suffix}", f"beta2_power{suffix}", *slots]
-    return names
+
+def slots_of(name: str) -> Tuple[str, str]:
+    """The names of Adam's first and second moment of a weight."""
+    return f"{name}/Adam", f"{name}/Adam_1"
+
+
+def adam_names(model: ModelConfig) -> Dict[str, List[str]]:
+    """Network → the names of its optimizer's variables."""
+    weights = dict(discriminator=discriminator_weights(model), generator=generator_weights(model))
+    return {
+        network: [*powers_of(network), *(slot for name in names for slot in slots_of(name))]
+        for network, names in weights.items()
+    }
 
 
 def adam_start(config: RunConfig) -> Dict[str, np.ndarray]:

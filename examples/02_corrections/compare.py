@@ -18,7 +18,7 @@ from biggan_cli.metrics.digit_classifier import features_and_logits
 from biggan_cli.metrics.fid import frechet_distance, statistics
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.rundir import RunDir
-from biggan_cli.settings import DrawConfig
+from biggan_cli.settings import DrawConfig, NpuConfig
 
 SIZE = dict(data="digits", base_channels=8, batch=32, save_every=10000, sample_every=10000)
 GAIN, RELU = dict(gain_start=0.0), dict(relu_on_image=True)
@@ -62,7 +62,7 @@ def main() -> None:
         scores = []
         for seed in range(arguments.seeds):
             config = configs.resolve(preset, dict(SIZE, steps=arguments.steps, seed=seed, **values))
-            run = train.start(config, arguments.outdir, dry_run=False, report=silent).run
+            run = train.start(config, NpuConfig(), arguments.outdir, dry_run=False, report=silent).run
             scores.append(dict(score(RunDir(run), real, arguments.samples), variant=name, seed=seed, run=run))
             with record.open("a") as handle:
                 handle.write(json.dumps(scores[-1]) + "\n")

@@ -18,6 +18,7 @@ LEVELS = [
 DOORS = {
     "tensorflow": {"runtime/tf.py"},
     "npu_bridge": {"runtime/device.py"},
+    "moxing": {"runtime/storage.py"},
     "subprocess": {"runtime/process.py"},
     "rich": {"cli/console.py"},
     "urllib": {"runtime/network.py"},

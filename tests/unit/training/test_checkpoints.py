@@ -1,11 +1,12 @@
 """Checkpoints: whole or absent, checked when read, the last few kept."""
 
+import functools
+
 import numpy as np
 import pytest
 
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import RunDir
-from biggan_cli.runtime.tf import assign_values, tf
 from biggan_cli.training import checkpoints
 
 
@@ -17,17 +18,12 @@ def run(tmp_path):
 
 
 def saved(run, *steps, keep=9):
-    """Checkpoints of two variables, one an average of the other, at ``steps``."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        variables = {
-            name: tf.get_variable(name, [300], initializer=tf.zeros_initializer(), use_resource=True)
-            for name in ("generator/a/w", "ema/generator/a/w", "generator/a/sn_u")
-        }
-        saver = tf.train.Saver(variables, max_to_keep=None)
-        for step in steps:
-            values = {name: np.full(300, step + place, np.float32) for place, name in enumerate(variables)}
-            assign_values(session, variables, values)
-            checkpoint = checkpoints.save(checkpoints.variables_of(saver, session), run, step, dict(run={"x": 1}), keep)
+    """Checkpoints of three variables, one an average of another, at ``steps``."""
+    names = ("generator/a/w", "ema/generator/a/w", "generator/a/sn_u")
+    for step in steps:
+        values = {name: np.full(300, step + place, np.float32) for place, name in enumerate(names)}
+        write = functools.partial(checkpoints.write_arrays, values)
+        checkpoint = checkpoints.save(write, run, step, dict(run={"x": 1}), keep)
     return checkpoint
 
 

@@ -12,7 +12,7 @@ from biggan_cli.training.step import METRICS
 
 
 def record(step):
-    ticks = Ticks(batch=4, total=10)
+    ticks = Ticks(METRICS, batch=4, total=10)
     ticks.add_step(np.arange(len(METRICS), dtype=np.float32), 0.5)
     ticks.add_step(np.arange(len(METRICS), dtype=np.float32) + 2, 0.7)
     ticks.add_maintenance(3.0)

@@ -8,6 +8,7 @@ import pytest
 from biggan_cli import config as configs
 from biggan_cli.data import datasets, pipeline
 from biggan_cli.data.pipeline import Batch
+from biggan_cli.deploy.operators import operators_of_atc
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
 from biggan_cli.model.initial import initial_values
 from biggan_cli.runtime.tf import assign_values, tf
@@ -206,3 +207,21 @@ def test_fused_and_plain_training_agree(training):
     theirs, ours = plain.reset().step(), training.reset().step()
     for name in METRICS:
         assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
+
+
+def test_every_operator_is_one_that_an_npu_has():
+    """At each resolution and with both ways of resampling; of control flow and of checks for NaN there is none."""
+    for resolution, resample in ((32, "plain"), (64, "fused"), (128, "fused")):
+        values = dict(data="digits", base_channels=8, z_dim=12, shared_dim=4, batch=2, d_steps=1)
+        config = configs.resolve("seed", dict(values, resolution=resolution, resample=resample))
+        with tf.Graph().as_default() as graph:
+            batch = Batch(
+                tf.placeholder(tf.uint8, [1, 2, resolution, resolution, 3]),
+                tf.placeholder(tf.int32, [1, 2]),
+                tf.placeholder(tf.float32, [2, 2, 12]),
+                tf.placeholder(tf.int32, [2, 2]),
+            )
+            build(config, batch)
+        found = {operation.type for operation in graph.get_operations()}
+        assert found <= operators_of_atc(), sorted(found - operators_of_atc())
+        assert not found & {"Switch", "Merge", "If", "While", "IsFinite", "IsNan", "IsInf", "PyFunc"}

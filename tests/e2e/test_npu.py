@@ -1,0 +1,179 @@
+"""Training on an NPU, which the fake npu_bridge stands for: the same weights, what it is told, and what it refuses."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biggan_cli.runtime.versions import tensorflow_version
+from biggan_cli.training import checkpoints
+from tests.conftest import BIGGAN
+
+FAKE = Path(__file__).parents[1] / "fakes" / "ascend"
+TINY = "--preset digits --base-channels 2 --z-dim 8 --shared-dim 4 --batch 4 --steps 4 --save-every 2 --log-every 2"
+RUN = "00000-digits-32-digits"
+has_adapter = pytest.mark.skipif(
+    not tensorflow_version().startswith("1.15."), reason="npu_bridge is for TensorFlow 1.15"
+)
+
+
+def train(folder, *arguments, path=FAKE, check=0, **variables):
+    """``biggan train`` in ``folder``, with npu_bridge from ``path``."""
+    folder.mkdir(exist_ok=True)
+    own = ("BIGGAN_", "ASCEND_", "DEVICE_ID", "RANK_", "FAKE_NPU_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    paths = os.pathsep.join(filter(None, [str(path), kept.get("PYTHONPATH")]))
+    environment = dict(kept, PYTHONPATH=paths, FAKE_NPU_REPORT=str(folder / "report.json"), **variables)
+    command = [BIGGAN, "train", *TINY.split(), "--sample-every", "4", *map(str, arguments)]
+    done = subprocess.run(command, cwd=str(folder), env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == check, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def state(folder, step=4):
+    return checkpoints.read(folder / "runs" / RUN / "checkpoints" / f"model-{step:06d}")
+
+
+def sessions(folder):
+    return json.loads((folder / "report.json").read_text())["sessions"]
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder / "runs" / RUN / "stats.jsonl").read_text().splitlines()]
+
+
+def assert_same(found, wanted):
+    for name, value in wanted.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def on_cpu(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cpu")
+    train(folder)
+    return folder
+
+
+@has_adapter
+def test_an_old_adapter_gives_the_weights_of_a_cpu(on_cpu, tmp_path):
+    """It patches no session; the device's number is in the environment."""
+    done = train(tmp_path, "--device", "npu", "--device-id", 3, "--require-npu", "--json", FAKE_NPU_ERA="2021")
+    assert_same(state(tmp_path), state(on_cpu))
+    assert json.loads(done.stdout)["used_npu"] is True
+    assert "npu 3, allow_fp32_to_fp16 (the first 910's own default" in done.stderr
+    assert "The model has been compiled on the Ascend AI processor, current graph id is" in done.stderr
+    assert "Iteration: 2/4, D_loss: " in done.stderr and ", StepTime: " in done.stderr
+    assert "compiled on the Ascend AI processor" in (tmp_path / "runs" / RUN / "npu.log").read_text()
+    found = sessions(tmp_path)
+    assert all(session["closed"] for session in found)
+    (session,) = (session for session in found if session["kind"] == "npu")
+    assert session["device"] == 3
+    assert session["options"] == dict(precision_mode="allow_fp32_to_fp16", use_off_line=True)
+    graphs = [graph for graph in session["graphs"] if graph["id"]]
+    assert len(graphs) <= 4, [graph["fetches"][:3] for graph in graphs]  # start values, data, a step, reading
+    assert {session["kind"] for session in found} == {"npu", "offline"}  # pictures are drawn on the host
+
+
+@has_adapter
+def test_loops_and_a_profile_give_the_weights_of_a_cpu(on_cpu, tmp_path):
+    option = ["--npu-option", "op_compiler_cache_mode=enable"]
+    asked = ["--device", "npu", "--steps-per-loop", 2, "--profile", "2:4", *option]
+    done = train(tmp_path, *asked, FAKE_NPU_ERA="9.x", ASCEND_DEVICE_ID="1")
+    assert_same(state(tmp_path), state(on_cpu))
+    assert "loops of 2 steps" in done.stderr and "profiled the steps 3 to 4" in done.stderr
+    plain, profiled = (session for session in sessions(tmp_path) if session["kind"] == "npu")
+    assert plain["device"] == 1 and plain["closed"] and profiled["closed"]
+    assert plain["options"]["iterations_per_loop"] == 2 and plain["options"]["enable_data_pre_proc"] is True
+    assert plain["options"]["op_compiler_cache_mode"] == "enable" and "profiling_mode" not in plain["options"]
+    assert profiled["options"]["profiling_mode"] is True
+    wanted = json.loads(profiled["options"]["profiling_options"])
+    place = tmp_path / "runs" / RUN / "profile"
+    assert wanted["output"] == str(place) and place.is_dir() and wanted["task_trace"] == "on"
+    assert any("IterationOp" in graph["fetches"] for graph in plain["graphs"])
+    assert [record["steps_in_record"] for record in records(tmp_path)] == [2, 2]
+
+
+@has_adapter
+def test_an_overflow_leaves_out_the_whole_step(on_cpu, tmp_path):
+    """Steps 3 and 4 overflow: nothing changes but what counts, and the scale is halved."""
+    done = train(tmp_path, "--device", "npu", "--precision", "mixed", FAKE_NPU_ERA="5.1", FAKE_NPU_OVERFLOW="3,4")
+    assert "allow_mix_precision" in done.stderr and "scale 32768 skipped 2" in done.stderr
+    cpu, before, after = state(on_cpu, 2), state(tmp_path, 2), state(tmp_path, 4)
+    assert_same(before, cpu)
+    assert_same(after, {name: value for name, value in cpu.items() if name != "step"})
+    assert after["step"] == 4
+    first, second = records(tmp_path)
+    assert (first["loss_scale"], first["skipped_steps"]) == (65536.0, 0.0)
+    assert (second["loss_scale"], second["skipped_steps"]) == (32768.0, 2.0)
+    done = train(tmp_path, "--resume", 0, "--steps", 6, "--device", "cpu", "--precision", "fp32")
+    assert "step 6/6" in done.stderr and "loss_scale" not in records(tmp_path)[-1]
+
+
+@has_adapter
+def test_an_adapter_that_uses_no_device_is_found_out(tmp_path):
+    idle = tmp_path / "idle" / "npu_bridge"
+    idle.mkdir(parents=True)
+    (idle / "__init__.py").write_text("")
+    done = train(tmp_path / "strict", "--device", "npu", "--require-npu", path=idle.parent, check=1)
+    assert "error: --require-npu: nothing says that a graph was compiled for the NPU" in done.stderr
+    assert "npu.log" in done.stderr and "biggan doctor" in done.stderr
+    assert not list((tmp_path / "strict" / "runs" / RUN / "checkpoints").glob("model-*"))
+
+
+@has_adapter
+def test_what_is_not_there(tmp_path):
+    cases = (
+        (dict(path=tmp_path), ["there is no npu_bridge", "source set_env.sh"]),
+        (dict(FAKE_NPU_UNSOURCED="1"), ["npu_bridge cannot be loaded", "libge_runner.so", "source set_env.sh"]),
+        (dict(ASCEND_DEVICE_ID="8"), ["device 8 gives no session", "[0, 8)", "biggan doctor"]),
+    )
+    for variables, words in cases:
+        done = train(tmp_path, "--device", "npu", "--outdir", "none", check=4, **variables)
+        assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_the_other_lane_cannot(tmp_path):
+    if tensorflow_version().startswith("1.15."):
+        pytest.skip("this is the lane that can")
+    done = train(tmp_path, "--device", "npu", check=4)
+    assert "Huawei's adapter is for TensorFlow 1.15 on Python 3.7, this is TensorFlow 2." in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+NPU = ("--device", "npu")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    (
+        (["--precision", "mixed"], "--precision mixed is for --device npu"),
+        (["--steps-per-loop", 2], "--steps-per-loop is for --device npu"),
+        (["--profile", "1:2"], "--profile is for --device npu"),
+        (["--require-npu"], "--require-npu is for --device npu"),
+        (["--device-id", 0], "--device-id is for --device npu"),
+        (["--npu-option", "work_path=x"], "--npu-option is for --device npu"),
+        ([*NPU, "--precision", "bf16"], "--precision bf16 is not one of fp32, mixed, full"),
+        ([*NPU, "--precision", "fp32", "--npu-option", "precision_mode=force_fp32"], "both say it"),
+        ([*NPU, "--npu-option", "work_path"], "work_path is not KEY=VALUE"),
+        ([*NPU, "--npu-option", "work=x"], "work: the adapter has no such option"),
+        ([*NPU, "--steps-per-loop", 3], "--steps-per-loop 3 does not divide the 4 steps from 0 to 4"),
+        ([*NPU, "--steps-per-loop", 4], "--steps-per-loop 4 does not divide --save-every 2"),
+        ([*NPU, "--steps-per-loop", 0], "--steps-per-loop 0"),
+        ([*NPU, "--profile", "2"], "--profile 2 is not START:STOP"),
+        ([*NPU, "--profile", "2:9"], "--profile 2:9 is not within the steps from 0 to 4"),
+        ([*NPU, "--profile", "1:2", "--steps-per-loop", 2], "--profile 1:2 cuts a loop"),
+        ([*NPU, "--device-id", -1], "--device-id -1 is not the number of a device"),
+    ),
+)
+def test_what_does_not_go_together(tmp_path, arguments, words):
+    done = train(tmp_path, *arguments, check=2)
+    assert words in done.stderr and "  fix: " in done.stderr and not (tmp_path / "runs").exists()
+
+
+def test_more_than_one_device(tmp_path):
+    done = train(tmp_path, *NPU, check=2, RANK_SIZE="8")
+    assert "RANK_SIZE=8, and there is no rank table" in done.stderr
