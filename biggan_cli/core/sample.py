@@ -8,6 +8,7 @@ import numpy as np
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.generators import open_generator, read_record
+from biggan_cli.core.grids import GRID_COLUMNS
 from biggan_cli.core.latents import Latents, choose_latents, classes_text
 from biggan_cli.core.reporting import Report
 from biggan_cli.data import images
@@ -16,7 +17,6 @@ from biggan_cli.rundir import RunDir, sha256, write_json
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import SampleConfig
 
-GRID_COLUMNS = 10
 GRID_ROWS = 20
 FLOATS = "samples.npz"
 

@@ -1,11 +1,10 @@
 """Train a new run, or carry on with one."""
 
 import contextlib
-import os
 import signal
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -14,29 +13,24 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
 from biggan_cli.core import npu as npus
 from biggan_cli.core.generators import read_record, record_of
+from biggan_cli.core.grids import ProgressGrids, write_reals
 from biggan_cli.core.npu import Part
+from biggan_cli.core.plan import announce
 from biggan_cli.core.reporting import Report, log_error, logged
-from biggan_cli.data import classes, datasets, images, pipeline
+from biggan_cli.data import classes, datasets, pipeline
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import Interrupted, StepFailed, UsageError, is_interrupt
-from biggan_cli.inference.sampler import Sampler
-from biggan_cli.inference.weights import folded_generator
-from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
+from biggan_cli.model.architecture import discriminator_weights, generator_weights
 from biggan_cli.model.initial import initial_values
-from biggan_cli.model.latents import z_of_seeds
-from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, whole_file, write_json
-from biggan_cli.runtime.device import DEVICE_VARIABLE, cpu_cores, npu_looped, open_session, require
-from biggan_cli.runtime.npu_options import PRECISION_MODES, Value
+from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, write_json
+from biggan_cli.runtime.device import npu_looped, open_session, require
+from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf
-from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.settings import NpuConfig
 from biggan_cli.training import checkpoints, ema, loop
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitor import Records
 from biggan_cli.training.step import build
-
-GRID_COLUMNS = 10
-GRID_CLASSES = 16
 
 
 class TrainResult(NamedTuple):
@@ -87,14 +81,14 @@ def start(
     require(config.train.device)
     if dry_run:
         check_writable(outdir)
-        _announce(record, npu, dataset, f"a new run in {outdir}", report)
+        announce(record, npu, dataset, f"a new run in {outdir}", report)
         return TrainPlan(configs.to_json(record))
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
     with run.lock(), _recorded(run) as signals:
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
-        _announce(record, npu, dataset, str(run), report)
+        announce(record, npu, dataset, str(run), report)
         write_reals(run, dataset)
         after_save(run)
         return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), None)
@@ -146,13 +140,13 @@ def resume(
         require(record.config.train.device)
         where = f"{run}, from step {reached}"
         if dry_run:
-            _announce(record, npu, dataset, where, report)
+            announce(record, npu, dataset, where, report)
             return TrainPlan(configs.to_json(record))
         signals = held.enter_context(_recorded(run))
         if stored.data_digest is not None:  # else with the first checkpoint: until then the recipe is open
             write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
-        _announce(record, npu, dataset, where, report)
+        announce(record, npu, dataset, where, report)
         if stored.data_digest is None:
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
@@ -206,18 +200,6 @@ def _recorded(run: RunDir) -> Iterator[loop.Signals]:
         raise interrupted from error
 
 
-def write_reals(run: RunDir, dataset: Dataset) -> None:
-    """``reals.png``: the first pictures of each class, labelled, to see that the labels are right."""
-    rows, labels = [], []
-    for label, name in list(enumerate(dataset.class_names))[:GRID_CLASSES]:
-        chosen = np.flatnonzero(dataset.labels == label)[:GRID_COLUMNS]
-        if len(chosen):
-            rows.append(dataset.images[chosen])
-            labels.append(name)
-    with whole_file(run.reals) as temporary:
-        images.write_png(temporary, images.labelled_grid(rows, labels))
-
-
 class _Job(NamedTuple):
     """A run with all that its training needs; ``options`` are those of an NPU's session."""
 
@@ -237,7 +219,7 @@ def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(npus.watched(run, train, job.npu, job.report))
         records = stack.enter_context(Records(run, checkpoint.step if checkpoint else 0))
-        grids = stack.enter_context(_Grids(run, job.record))
+        grids = stack.enter_context(ProgressGrids(run, job.record))
         for part in npus.parts(checkpoint.step if checkpoint else 0, train.steps, job.npu.profile):
             if signal_number is None:
                 signal_number = _train_part(job, checkpoint, part, records, grids, watch)
@@ -257,7 +239,7 @@ def _train_part(
     checkpoint: Optional[Checkpoint],
     part: Part,
     records: Records,
-    grids: "_Grids",
+    grids: ProgressGrids,
     watch: Optional[npus.Watch],
 ) -> Optional[int]:
     """The steps of one session, from the checkpoint or from the start to a checkpoint; as :func:`loop.run`."""
@@ -324,90 +306,3 @@ def _first_values(config: RunConfig) -> Dict[str, np.ndarray]:
         if name.endswith("variance"):
             values[name] = np.ones(shape, np.float32)
     return values
-
-
-class _Grids:
-    """The labelled grids of a run's progress: always the same latents, a row for each class."""
-
-    def __init__(self, run: RunDir, record: RunRecord):
-        self._run, self._record = run, record
-        model = record.config.model
-        self._names = record.class_names[:GRID_CLASSES]
-        seeds = range(GRID_COLUMNS)
-        z = z_of_seeds(seeds, model.z_dim, record.config.train.truncation)
-        self._z = np.tile(z, (len(self._names), 1))
-        self._y = np.repeat(np.arange(len(self._names), dtype=np.int32), GRID_COLUMNS)
-
-    def __enter__(self) -> "_Grids":
-        device = self._record.config.train.device
-        self._sampler = Sampler(self._record.config.model, "cpu" if device == "npu" else device)
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self._sampler.__exit__(*exception)
-
-    def draw(self, step: int, values: Mapping[str, np.ndarray]) -> Path:
-        """Draw with the averaged weights among the values of all variables."""
-        config = self._record.config
-        values = checkpoints.generator_values(values, "ema")
-        self._sampler.load(folded_generator(values, config.model))
-        self._sampler.standing_moments(config.train.truncation)
-        pictures = images.to_uint8(np.concatenate(list(self._sampler.images(self._z, self._y))))
-        rows = np.split(pictures, len(self._names))
-        path = self._run.sample_grid(step)
-        with whole_file(path) as temporary:
-            images.write_png(temporary, images.labelled_grid(rows, self._names))
-        return path
-
-
-def _announce(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str, report: Report) -> None:
-    """Say what is going to happen: the data class by class, and the resolved configuration."""
-    counts = zip(dataset.class_names, dataset.class_counts)
-    report("table", title=f"classes of {dataset.name}", rows=[(name, f"{count}") for name, count in counts])
-    empty = [name for name, count in zip(dataset.class_names, dataset.class_counts) if not count]
-    if empty:
-        report("warning", text=f"no picture of {', '.join(empty)}: such classes are not learnt")
-    report("table", title="training", rows=_plan(record, npu, dataset, where))
-
-
-def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
-    config, model, train = record.config, record.config.model, record.config.train
-    preset = configs.PRESETS[config.preset]
-    trained, held_out = len(dataset.labels), len(dataset.held_out_labels)
-    rates = f"rates G {train.g_lr:g} D {train.d_lr:g}, beta1 {train.beta1:g}, beta2 {train.beta2:g}"
-    saved = f"checkpoints every {train.save_every} steps (the last {train.keep_checkpoints} kept)"
-    return [
-        ("run", where),
-        ("preset", f"{config.preset}: {preset.source}"),
-        ("known to give", preset.reaches),
-        ("data", f"{train.data}: {trained} to train, {held_out} held out, {model.num_classes} classes"),
-        ("generator", f"{parameter_count(generator_weights(model)):,} parameters"),
-        ("discriminator", f"{parameter_count(discriminator_weights(model)):,} parameters"),
-        (
-            "network",
-            f"{model.resolution} px, base channels {model.base_channels}, z {model.z_dim}, "
-            f"shared {model.shared_dim}, {train.resample} resampling",
-        ),
-        (
-            "schedule",
-            f"{train.steps} steps of {train.d_steps} discriminator updates and 1 generator update, batch {train.batch}",
-        ),
-        ("optimizer", f"Adam, {rates}, orthogonal {train.orthogonal:g}"),
-        (
-            "latents",
-            f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}, seed {train.seed}",
-        ),
-        ("device", _device_words(train, npu)),
-        ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
-    ]
-
-
-def _device_words(train: configs.TrainConfig, npu: NpuConfig) -> str:
-    host = f"{cpu_cores()} cores, TensorFlow {tensorflow_version()}"
-    if train.device != "npu":
-        return f"{train.device}, float32, {host}"
-    own = dict(npu.options)
-    mode = own.get("precision_mode") or own.get("precision_mode_v2") or PRECISION_MODES[train.precision]
-    usual = " (the first 910's own default: convolutions take float16)" if mode == PRECISION_MODES["fp32"] else ""
-    loops = f", loops of {npu.steps_per_loop} steps" if npu.steps_per_loop > 1 else ""
-    return f"npu {os.environ.get(DEVICE_VARIABLE, '0')}, {mode}{usual}{loops}; {npus.GRAPHS}; host: {host}"

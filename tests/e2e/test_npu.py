@@ -13,21 +13,24 @@ from biggan_cli.training import checkpoints
 from tests.conftest import BIGGAN
 
 FAKE = Path(__file__).parents[1] / "fakes" / "ascend"
-TINY = "--preset digits --base-channels 2 --z-dim 8 --shared-dim 4 --batch 4 --steps 4 --save-every 2 --log-every 2"
+SMALL = ["--preset", "digits", "--base-channels", "2", "--z-dim", "8", "--shared-dim", "4"]
+WHOLE = [*SMALL, "--batch", "8"]
+"""The digits' whole training, in a narrow network: 400 steps, a checkpoint and a grid at every 100."""
+TINY = [*SMALL, "--batch", "4", "--steps", "4", "--save-every", "2", "--sample-every", "4", "--log-every", "2"]
 RUN = "00000-digits-32-digits"
 has_adapter = pytest.mark.skipif(
     not tensorflow_version().startswith("1.15."), reason="npu_bridge is for TensorFlow 1.15"
 )
 
 
-def train(folder, *arguments, path=FAKE, check=0, **variables):
+def train(folder, *arguments, settings=TINY, path=FAKE, check=0, **variables):
     """``biggan train`` in ``folder``, with npu_bridge from ``path``."""
     folder.mkdir(exist_ok=True)
     own = ("BIGGAN_", "ASCEND_", "DEVICE_ID", "RANK_", "FAKE_NPU_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     paths = os.pathsep.join(filter(None, [str(path), kept.get("PYTHONPATH")]))
     environment = dict(kept, PYTHONPATH=paths, FAKE_NPU_REPORT=str(folder / "report.json"), **variables)
-    command = [BIGGAN, "train", *TINY.split(), "--sample-every", "4", *map(str, arguments)]
+    command = [BIGGAN, "train", *settings, *map(str, arguments)]
     done = subprocess.run(command, cwd=str(folder), env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == check, done.stderr
     assert "Traceback" not in done.stderr
@@ -58,15 +61,24 @@ def on_cpu(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def whole_on_cpu(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    train(folder, settings=WHOLE)
+    return folder
+
+
 @has_adapter
-def test_an_old_adapter_gives_the_weights_of_a_cpu(on_cpu, tmp_path):
+@pytest.mark.slow
+def test_an_old_adapter_gives_the_weights_of_a_cpu(whole_on_cpu, tmp_path):
     """It patches no session; the device's number is in the environment."""
-    done = train(tmp_path, "--device", "npu", "--device-id", 3, "--require-npu", "--json", FAKE_NPU_ERA="2021")
-    assert_same(state(tmp_path), state(on_cpu))
+    asked = ["--device", "npu", "--device-id", 3, "--require-npu", "--json"]
+    done = train(tmp_path, *asked, settings=WHOLE, FAKE_NPU_ERA="2021")
+    assert_same(state(tmp_path, 400), state(whole_on_cpu, 400))
     assert json.loads(done.stdout)["used_npu"] is True
     assert "npu 3, allow_fp32_to_fp16 (the first 910's own default" in done.stderr
     assert "The model has been compiled on the Ascend AI processor, current graph id is" in done.stderr
-    assert "Iteration: 2/4, D_loss: " in done.stderr and ", StepTime: " in done.stderr
+    assert "Iteration: 400/400, D_loss: " in done.stderr and ", StepTime: " in done.stderr
     assert "compiled on the Ascend AI processor" in (tmp_path / "runs" / RUN / "npu.log").read_text()
     found = sessions(tmp_path)
     assert all(session["closed"] for session in found)
@@ -79,22 +91,24 @@ def test_an_old_adapter_gives_the_weights_of_a_cpu(on_cpu, tmp_path):
 
 
 @has_adapter
-def test_loops_and_a_profile_give_the_weights_of_a_cpu(on_cpu, tmp_path):
+@pytest.mark.slow
+def test_loops_and_a_profile_give_the_weights_of_a_cpu(whole_on_cpu, tmp_path):
+    """Of an adapter that makes every session one of the NPU."""
     option = ["--npu-option", "op_compiler_cache_mode=enable"]
-    asked = ["--device", "npu", "--steps-per-loop", 2, "--profile", "2:4", *option]
-    done = train(tmp_path, *asked, FAKE_NPU_ERA="9.x", ASCEND_DEVICE_ID="1")
-    assert_same(state(tmp_path), state(on_cpu))
-    assert "loops of 2 steps" in done.stderr and "profiled the steps 3 to 4" in done.stderr
-    plain, profiled = (session for session in sessions(tmp_path) if session["kind"] == "npu")
-    assert plain["device"] == 1 and plain["closed"] and profiled["closed"]
-    assert plain["options"]["iterations_per_loop"] == 2 and plain["options"]["enable_data_pre_proc"] is True
+    asked = ["--device", "npu", "--steps-per-loop", 10, "--profile", "200:220", *option]
+    done = train(tmp_path, *asked, settings=WHOLE, FAKE_NPU_ERA="9.x", ASCEND_DEVICE_ID="1")
+    assert_same(state(tmp_path, 400), state(whole_on_cpu, 400))
+    assert "loops of 10 steps" in done.stderr and "profiled the steps 201 to 220" in done.stderr
+    plain, profiled, rest = (session for session in sessions(tmp_path) if session["kind"] == "npu")
+    assert plain["device"] == 1 and all(session["closed"] for session in (plain, profiled, rest))
+    assert plain["options"]["iterations_per_loop"] == 10 and plain["options"]["enable_data_pre_proc"] is True
     assert plain["options"]["op_compiler_cache_mode"] == "enable" and "profiling_mode" not in plain["options"]
     assert profiled["options"]["profiling_mode"] is True
     wanted = json.loads(profiled["options"]["profiling_options"])
     place = tmp_path / "runs" / RUN / "profile"
     assert wanted["output"] == str(place) and place.is_dir() and wanted["task_trace"] == "on"
     assert any("IterationOp" in graph["fetches"] for graph in plain["graphs"])
-    assert [record["steps_in_record"] for record in records(tmp_path)] == [2, 2]
+    assert [record["steps_in_record"] for record in records(tmp_path)] == [10] * 40
 
 
 @has_adapter

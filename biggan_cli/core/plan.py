@@ -1,0 +1,68 @@
+"""What a training is going to do, in words."""
+
+import os
+from typing import List, Tuple
+
+from biggan_cli import config as configs
+from biggan_cli.config import RunRecord, TrainConfig
+from biggan_cli.core import npu as npus
+from biggan_cli.core.reporting import Report
+from biggan_cli.data.datasets import Dataset
+from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
+from biggan_cli.runtime.device import DEVICE_VARIABLE, cpu_cores
+from biggan_cli.runtime.npu_options import PRECISION_MODES
+from biggan_cli.runtime.versions import tensorflow_version
+from biggan_cli.settings import NpuConfig
+
+
+def announce(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str, report: Report) -> None:
+    """Say what is going to happen: the data class by class, and the resolved configuration."""
+    counts = zip(dataset.class_names, dataset.class_counts)
+    report("table", title=f"classes of {dataset.name}", rows=[(name, f"{count}") for name, count in counts])
+    empty = [name for name, count in zip(dataset.class_names, dataset.class_counts) if not count]
+    if empty:
+        report("warning", text=f"no picture of {', '.join(empty)}: such classes are not learnt")
+    report("table", title="training", rows=_plan(record, npu, dataset, where))
+
+
+def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
+    config, model, train = record.config, record.config.model, record.config.train
+    preset = configs.PRESETS[config.preset]
+    trained, held_out = len(dataset.labels), len(dataset.held_out_labels)
+    rates = f"rates G {train.g_lr:g} D {train.d_lr:g}, beta1 {train.beta1:g}, beta2 {train.beta2:g}"
+    saved = f"checkpoints every {train.save_every} steps (the last {train.keep_checkpoints} kept)"
+    return [
+        ("run", where),
+        ("preset", f"{config.preset}: {preset.source}"),
+        ("known to give", preset.reaches),
+        ("data", f"{train.data}: {trained} to train, {held_out} held out, {model.num_classes} classes"),
+        ("generator", f"{parameter_count(generator_weights(model)):,} parameters"),
+        ("discriminator", f"{parameter_count(discriminator_weights(model)):,} parameters"),
+        (
+            "network",
+            f"{model.resolution} px, base channels {model.base_channels}, z {model.z_dim}, "
+            f"shared {model.shared_dim}, {train.resample} resampling",
+        ),
+        (
+            "schedule",
+            f"{train.steps} steps of {train.d_steps} discriminator updates and 1 generator update, batch {train.batch}",
+        ),
+        ("optimizer", f"Adam, {rates}, orthogonal {train.orthogonal:g}"),
+        (
+            "latents",
+            f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}, seed {train.seed}",
+        ),
+        ("device", _device_words(train, npu)),
+        ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
+    ]
+
+
+def _device_words(train: TrainConfig, npu: NpuConfig) -> str:
+    host = f"{cpu_cores()} cores, TensorFlow {tensorflow_version()}"
+    if train.device != "npu":
+        return f"{train.device}, float32, {host}"
+    own = dict(npu.options)
+    mode = own.get("precision_mode") or own.get("precision_mode_v2") or PRECISION_MODES[train.precision]
+    usual = " (the first 910's own default: convolutions take float16)" if mode == PRECISION_MODES["fp32"] else ""
+    loops = f", loops of {npu.steps_per_loop} steps" if npu.steps_per_loop > 1 else ""
+    return f"npu {os.environ.get(DEVICE_VARIABLE, '0')}, {mode}{usual}{loops}; {npus.GRAPHS}; host: {host}"
