@@ -10,7 +10,7 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
 from biggan_cli.runtime.device import DEVICE_VARIABLE, cpu_cores
-from biggan_cli.runtime.npu_options import PRECISION_MODES
+from biggan_cli.runtime.npu_options import MIXED_FLOAT16, PRECISION_MODES
 from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.settings import NpuConfig
 
@@ -23,6 +23,8 @@ def announce(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str, re
     if empty:
         report("warning", text=f"no picture of {', '.join(empty)}: such classes are not learnt")
     report("table", title="training", rows=_plan(record, npu, dataset, where))
+    if _npu_precision(record.config.train, npu) in MIXED_FLOAT16 and record.config.train.precision != "mixed":
+        report("warning", text="float16 without a scaled loss: small gradients become 0; --precision mixed has one")
 
 
 def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
@@ -61,8 +63,13 @@ def _device_words(train: TrainConfig, npu: NpuConfig) -> str:
     host = f"{cpu_cores()} cores, TensorFlow {tensorflow_version()}"
     if train.device != "npu":
         return f"{train.device}, float32, {host}"
-    own = dict(npu.options)
-    mode = own.get("precision_mode") or own.get("precision_mode_v2") or PRECISION_MODES[train.precision]
+    mode = _npu_precision(train, npu)
     usual = " (the first 910's own default: convolutions take float16)" if mode == PRECISION_MODES["fp32"] else ""
     loops = f", loops of {npu.steps_per_loop} steps" if npu.steps_per_loop > 1 else ""
     return f"npu {os.environ.get(DEVICE_VARIABLE, '0')}, {mode}{usual}{loops}; {npus.GRAPHS}; host: {host}"
+
+
+def _npu_precision(train: TrainConfig, npu: NpuConfig) -> str:
+    """The adapter's word for it."""
+    own = dict(npu.options)
+    return own.get("precision_mode") or own.get("precision_mode_v2") or PRECISION_MODES[train.precision]

@@ -47,7 +47,9 @@ _CHOICES = {
     "enable_small_channel": "0 1",
 }
 _RANGES = {"op_debug_level": (0, 4), "hccl_timeout": (1, 17340), "input_fusion_size": (0, 33554432)}
-_MIXED = ("allow_mix_precision", "allow_mix_precision_fp16", "allow_mix_precision_bf16", "mixed_float16")
+MIXED_FLOAT16 = ("allow_mix_precision", "allow_mix_precision_fp16", "mixed_float16")
+"""Values of both precision modes that need a scaled loss, which only ``--precision mixed`` has."""
+_MIXED = (*MIXED_FLOAT16, "allow_mix_precision_bf16", "mixed_bfloat16", "mixed_hif8")
 _MOST_DUMP_RANGES = 100
 
 

@@ -128,6 +128,14 @@ def test_an_overflow_leaves_out_the_whole_step(on_cpu, tmp_path):
 
 
 @has_adapter
+def test_the_plan_says_what_float16_lacks(tmp_path):
+    done = train(tmp_path, "--device", "npu", "--dry-run", "--npu-option", "precision_mode_v2=mixed_float16")
+    assert "npu 0, mixed_float16; 3 for the device" in done.stdout
+    assert "float16 without a scaled loss" in done.stdout + done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@has_adapter
 def test_an_adapter_that_uses_no_device_is_found_out(tmp_path):
     idle = tmp_path / "idle" / "npu_bridge"
     idle.mkdir(parents=True)

@@ -58,3 +58,4 @@ def test_what_goes_together():
     assert checked([("modify_mixlist", "a.json")], "mixed", 1) and checked([], None, 1) == {}
     assert checked([("enable_dump", "1"), ("dump_path", ".")], None, 1)["enable_dump"] is True
     assert checked([("precision_mode_v2", "mixed_float16"), ("modify_mixlist", "a")], None, 1)
+    assert checked([("precision_mode_v2", "mixed_bfloat16"), ("modify_mixlist", "a")], None, 1)
