@@ -163,13 +163,12 @@ def _ascend(device: str, env, found: doctor_host.TensorFlow) -> Tuple[Check, ...
         _seen("driver", lambda: doctor_ascend.driver(ROOT, env), True),
         doctor_ascend.devices(ROOT),
         doctor_ascend.device_id(env, doctor_ascend.device_numbers(ROOT)),
-        doctor_ascend.ranks(env),
+        doctor_ascend.job(env),
         cann or doctor_ascend.cann(toolkit),
         _seen("environment", lambda: doctor_ascend.environment(env, toolkit), True),
         _seen("npu_bridge", lambda: doctor_ascend.npu_bridge(ROOT, env, toolkit, version, found.version), True),
         doctor_programs.toolchain(),
         *doctor_programs.programs(env),
-        _seen("msprof", lambda: doctor_programs.msprof(env, toolkit)),
     )
     return tuple(check._replace(needed=check.needed and device == "npu") for check in checks)
 

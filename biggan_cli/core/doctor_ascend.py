@@ -5,7 +5,6 @@ out any machine in a folder. Where things are: CANN's documents on installation 
 """
 
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -13,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
+from biggan_cli.core import ranks
 from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, from_error
 from biggan_cli.core.doctor_host import TARGET_FIX
 from biggan_cli.deploy.toolkit import Toolkit
-from biggan_cli.errors import NotReady
+from biggan_cli.errors import BigganError, NotReady
+from biggan_cli.runtime import rank_table
 from biggan_cli.runtime.process import environment_after, output_of
 from biggan_cli.runtime.versions import version_of
 
@@ -90,34 +91,16 @@ def device_id(env: Mapping[str, str], numbers: Sequence[int]) -> Check:
     )
 
 
-def ranks(env: Mapping[str, str]) -> Check:
-    """Whether the variables of distributed training agree, as its start would find out after two minutes."""
-    names = ("RANK_SIZE", "RANK_ID", "POD_NAME", "RANK_TABLE_FILE", "CM_CHIEF_IP")
-    size, rank, pod, table, chief = (env.get(name) for name in names)
-    details = dict(rank_size=size, rank_id=rank, rank_table=table)
-
-    def wrong(found: str, fix: str) -> Check:
-        return Check("ranks", WRONG, found, fix, True, details)
-
-    if chief and (size or table):
-        return wrong("CM_CHIEF_IP is set beside RANK_SIZE or RANK_TABLE_FILE", "unset the one kind or the other")
-    if size and not re.fullmatch("[1-9][0-9]*", size):
-        return wrong(f"RANK_SIZE={size} is not a number of processes", "unset RANK_SIZE")
-    if size in (None, "", "1") and not table:
-        return Check("ranks", OK, f"CM_CHIEF_IP={chief}" if chief else "one process", None, True, details)
-    if not table:
-        fix = "export RANK_TABLE_FILE=FILE, or unset RANK_SIZE for one process"
-        return wrong(f"RANK_SIZE={size} without RANK_TABLE_FILE", fix)
-    count = _devices_in(Path(table))
-    if count is None:
-        return wrong(f"RANK_TABLE_FILE={table} is no rank table", "a file as CANN's documents describe, or unset it")
-    if count != int(size or 1):
-        return wrong(f"RANK_SIZE={size or 'unset'}, but {table} has {count} devices", f"export RANK_SIZE={count}")
-    numbered = re.fullmatch("[0-9]+", rank or "") and int(rank) < count
-    if not numbered and (rank or not pod):  # ModelArts names the process by its pod
-        fix = f"RANK_ID from 0 to {count - 1}, another one for each process"
-        return wrong(f"RANK_ID={rank or 'unset'} with {count} devices in {table}", fix)
-    return Check("ranks", OK, f"{rank or pod} of {count}, {table}", None, True, details)
+def job(env: Mapping[str, str], usual: Path = rank_table.MODELARTS_TABLE) -> Check:
+    """Whether this process is a job of one device, as training finds out when it starts."""
+    try:
+        path = ranks.table_of(env, usual)
+        if path is None:
+            return Check("job", OK, "one process, no rank table", None, True)
+        ranks.of_one_device(rank_table.wait_for(path, time_limit=0, sleep=lambda seconds: None), path)
+    except BigganError as error:
+        return from_error("job", error, WRONG, True)
+    return Check("job", OK, f"one device, {path}", None, True, dict(rank_table=str(path)))
 
 
 def cann(toolkit: Optional[Toolkit]) -> Check:
@@ -247,14 +230,3 @@ def _field(record: Path, name: str) -> Optional[str]:
         return None
     match = re.search(rf"^{name}\s*=\s*(\S+)", record.read_text(errors="replace"), re.MULTILINE)
     return match.group(1) if match else None
-
-
-def _devices_in(table: Path) -> Optional[int]:
-    """How many devices a rank table has, of either kind; None: it is no rank table."""
-    try:
-        values = json.loads(table.read_text(encoding="utf-8"))
-        if "server_list" in values:
-            return sum(len(server["device"]) for server in values["server_list"])
-        return sum(len(one["devices"]) for group in values["group_list"] for one in group["instance_list"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -1,16 +1,10 @@
 """What ``doctor`` looks at of CANN's programs: as the commands that run them would find them."""
 
-import os
-import shutil
-from pathlib import Path
-from typing import Callable, List, Mapping, Optional
+from typing import Callable, List, Mapping
 
 from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, from_error, unreadable
-from biggan_cli.deploy.toolkit import Tool, Toolkit, chosen, find_atc, find_runner
+from biggan_cli.deploy.toolkit import Tool, chosen, find_atc, find_msprof, find_runner
 from biggan_cli.errors import BigganError, UsageError
-
-_MSPROF = ("tools/profiler/bin/msprof", "*-linux/toolkit/tools/profiler/bin/msprof", "bin/msprof")
-_MSPROF_PY = "tools/profiler/profiler_tool/analysis/msprof/msprof.py"
 
 
 def toolchain() -> Check:
@@ -28,26 +22,14 @@ def toolchain() -> Check:
 
 
 def programs(env: Mapping[str, str]) -> List[Check]:
-    """CANN's converter, and the two programs that run an offline model."""
+    """CANN's converter, the two programs that run an offline model, and what reads a profile."""
     named = bool(env.get("BIGGAN_MSAME"))
     return [
         _program("atc", lambda: find_atc("cann", None), False),
         _program("msame", lambda: find_runner("cann", "msame", None, None), named),
         _program("ais_bench", lambda: find_runner("cann", "ais_bench", None, None), False),
+        _program("msprof", lambda: find_msprof(None), False),
     ]
-
-
-def msprof(env: Mapping[str, str], toolkit: Optional[Toolkit]) -> Check:
-    """The profiler, or the script that reads what it left."""
-    on_path = shutil.which("msprof", path=env.get("PATH", os.defpath))
-    found = [Path(on_path)] if on_path else []
-    for place in (*_MSPROF, _MSPROF_PY, "*-linux/toolkit/" + _MSPROF_PY):
-        found.extend(sorted(toolkit.home.glob(place)) if toolkit else [])
-    usable = [path for path in found if path.is_file() and (path.suffix == ".py" or os.access(str(path), os.X_OK))]
-    if usable:
-        return Check("msprof", OK, str(usable[0]), details=dict(path=str(usable[0])))
-    looked = f"{toolkit.home}/tools/profiler" if toolkit else "no toolkit"
-    return Check("msprof", MISSING, f"not on PATH; {looked}", "install CANN's toolkit, which brings it")
 
 
 def _program(name: str, find: Callable[[], Tool], named: bool) -> Check:

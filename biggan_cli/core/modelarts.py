@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Tuple
 
 from biggan_cli.config import RunConfig
-from biggan_cli.core import train
+from biggan_cli.core import ranks, train
 from biggan_cli.core.copies import Outcome, RunCopies
 from biggan_cli.core.generators import read_record
 from biggan_cli.core.reporting import Report
@@ -13,9 +13,6 @@ from biggan_cli.errors import UsageError
 from biggan_cli.rundir import RunDir, expanded, number_of, open_run, write_json
 from biggan_cli.runtime import rank_table, storage
 from biggan_cli.settings import NpuConfig
-
-_COUNTS = ("RANK_SIZE", "CM_WORKER_SIZE", "MA_NUM_HOSTS")
-_ONE = "biggan trains on one device per run for now"
 
 
 def start(config: RunConfig, npu: NpuConfig, outdir: str, dry_run: bool, report: Report) -> Outcome:
@@ -90,29 +87,11 @@ def require_one_device(
     """
     if device in ("cpu", "gpu") and not storage.on_modelarts():
         return
-    named = os.environ.get(rank_table.VARIABLE)
-    path = Path(named) if named else usual_table
-    has_table = bool(named) or path.is_file()
-    for variable in _COUNTS:
-        text = os.environ.get(variable, "").strip() or "1"
-        if not text.isdigit():
-            raise UsageError(f"{variable}={text} is not a number of devices", fix=f"unset {variable}")
-        if int(text) > 1:
-            raise UsageError(
-                f"{variable}={text}{'' if has_table else ', and there is no rank table'}: {_ONE}",
-                looked_for=None if has_table else f"{rank_table.VARIABLE} in the environment, {path}",
-                fix=f"a job with one device, or unset {variable}",
-            )
-    if not has_table:
+    path = ranks.table_of(os.environ, usual_table)
+    if path is None:
         return
     found = rank_table.wait_for(path, on_wait=lambda: report("line", text=f"waiting for the rank table {path}"))
-    table = rank_table.template_1(found, str(path))
-    count = rank_table.device_count(table)
-    if count > 1:
-        raise UsageError(
-            f"the rank table {path} has {count} devices: {_ONE}",
-            fix=f"a job with one device, or {rank_table.VARIABLE} with a table of one",
-        )
+    table = ranks.of_one_device(found, path)
     if dry_run:
         return
     if not rank_table.is_template_1(found):

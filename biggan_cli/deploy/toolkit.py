@@ -154,6 +154,7 @@ def find_msprof(toolkit: Optional[Path]) -> Tool:
             [*([] if toolkit else ["ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "PATH"])]
             + [str(home / _MSPROF[2]) for home in homes]
         ),
+        fix="install CANN's toolkit, which brings it, or name it with --toolkit DIR",
     )
 
 

@@ -15,13 +15,13 @@ NAMES = {
     "Python": ["Python", "TensorFlow", "lane"],
     "machine": ["CPU", "GPU", "runs", "cache", "Inception"],
     "Ascend": [
-        *("driver", "devices", "device id", "ranks", "CANN", "environment", "npu_bridge"),
+        *("driver", "devices", "device id", "job", "CANN", "environment", "npu_bridge"),
         *("toolchain", "atc", "msame", "ais_bench", "msprof"),
     ],
     "trial": ["convolution"],
 }
 FOR_CPU = {"Python", "TensorFlow", "lane", "CPU", "runs", "convolution"}
-FOR_NPU = FOR_CPU | {"driver", "devices", "device id", "ranks", "CANN", "environment", "npu_bridge"}
+FOR_NPU = FOR_CPU | {"driver", "devices", "device id", "job", "CANN", "environment", "npu_bridge"}
 
 ELSEWHERE = """
 import atexit, pathlib, sys
@@ -170,7 +170,7 @@ def test_a_machine_without_ascend(machine):
     """Is no worse for it, unless an NPU is asked for."""
     machine.env["RANK_SIZE"] = "8"  # wrong, but nothing that a processor minds
     checks = machine.checks(check=0)
-    assert checks["ranks"]["state"] == "wrong"
+    assert checks["job"]["state"] == "wrong"
     for name in ("driver", "devices", "CANN", "environment", "npu_bridge", "atc", "msame", "msprof"):
         assert checks[name]["state"] == "missing" and not checks[name]["needed"]
     checks = machine.checks("--device", "npu", check=4)
@@ -232,7 +232,7 @@ def test_devices_and_ranks_of_the_environment(machine):
     machine.env["BIGGAN_MSAME"] = str(machine.root / "nothing")
     checks = machine.checks("--device", "npu", check=4)
     assert checks["device id"]["state"] == "wrong" and "/dev/davinci0, /dev/davinci1" in checks["device id"]["found"]
-    assert checks["ranks"]["state"] == "wrong" and checks["ranks"]["found"] == "RANK_SIZE=8 without RANK_TABLE_FILE"
+    assert checks["job"]["state"] == "wrong" and checks["job"]["found"].startswith("RANK_SIZE=8, and there is no")
     assert "emulator" in checks["toolchain"]["found"] and "ascend-toolkit" in checks["atc"]["found"]
     assert checks["msame"]["state"] == "wrong" and "BIGGAN_MSAME" in checks["msame"]["found"]
 
@@ -253,7 +253,7 @@ def test_the_words_fit_80_columns_and_fixes_have_lines_of_their_own(machine):
     assert all(len(line) <= 80 or len(line.split()) == 1 or str(machine.root) in line for line in lines)
     states = [line for line in lines if line.startswith(("  ok ", "  missing ", "  wrong "))]
     assert len(states) == sum(len(names) for names in NAMES.values())
-    (ranks,) = [number for number, line in enumerate(lines) if line.startswith("  wrong    ranks ")]
-    assert lines[ranks].endswith("RANK_SIZE=8 without RANK_TABLE_FILE")
-    assert lines[ranks + 1].startswith("           fix: export RANK_TABLE_FILE=FILE")
+    (job,) = [number for number, line in enumerate(lines) if line.startswith("  wrong    job ")]
+    assert "RANK_SIZE=8, and there is no rank table" in lines[job]
+    assert any(line.startswith("           fix: a job with one device") for line in lines[job + 1 : job + 4])
     assert not any(line.startswith("ready") for line in lines)

@@ -225,48 +225,39 @@ def test_device_ids(env, numbers, state):
     assert has_a_fix_if_not_ok(doctor_ascend.device_id(env, numbers)).state == state
 
 
-def rank_table(path, count):
-    devices = [dict(device_id=str(n), device_ip="1.1.1.1", rank_id=str(n)) for n in range(count)]
-    servers = [dict(server_id="1.1.1.2", device=devices)]
-    return written(path, json.dumps(dict(status="completed", version="1.0", server_count="1", server_list=servers)))
+def table_of(path, count, **changes):
+    devices = [dict(device_id=str(n), device_ip="1.1.1.1") for n in range(count)]
+    instances = [dict(pod_name="job0", server_id="1.1.1.2", devices=devices)]
+    return written(path, json.dumps(dict(status="completed", group_list=[dict(instance_list=instances)], **changes)))
 
 
-def old_rank_table(path, count):
-    instances = [dict(pod_name="job0", devices=[dict(device_id=str(n), device_ip="") for n in range(count)])]
-    return written(path, json.dumps(dict(group_list=[dict(device_count=str(count), instance_list=instances)])))
+def test_a_job_has_one_device(tmp_path):
+    one = str(table_of(tmp_path / "one.json", 1))
+    for env in ({}, dict(RANK_SIZE="1", RANK_ID="0"), dict(CM_CHIEF_IP="1.1.1.1"), dict(RANK_TABLE_FILE=one)):
+        assert doctor_ascend.job(env, tmp_path / "none").state == OK, env
+    assert doctor_ascend.job({}, tmp_path / "one.json").details == dict(rank_table=one)
 
 
-@pytest.mark.parametrize("table", (rank_table, old_rank_table))
-def test_ranks_with_a_table(tmp_path, table):
-    path = str(table(tmp_path / "table.json", 2))
-    env = dict(RANK_TABLE_FILE=path, RANK_SIZE="2", RANK_ID="1")
-    assert has_a_fix_if_not_ok(doctor_ascend.ranks(env)).state == OK
-    assert doctor_ascend.ranks(dict(RANK_TABLE_FILE=path, RANK_SIZE="2", POD_NAME="job0")).state == OK
-    for change, word in (
-        (dict(RANK_SIZE="8"), "2 devices"),
-        (dict(RANK_SIZE=""), "2 devices"),
-        (dict(RANK_SIZE="x"), "not a number"),
-        (dict(RANK_ID="2"), "RANK_ID=2"),
-        (dict(RANK_ID=""), "RANK_ID=unset"),
-        (dict(CM_CHIEF_IP="1.1.1.1"), "CM_CHIEF_IP"),
-        (dict(RANK_TABLE_FILE=path + "x"), "no rank table"),
+def test_what_training_would_refuse(tmp_path):
+    two = str(table_of(tmp_path / "two.json", 2))
+    begun = str(written(tmp_path / "begun.json", '{"status": "initializing"}'))
+    for env, words in (
+        (dict(RANK_SIZE="8"), "RANK_SIZE=8, and there is no rank table: biggan trains on one device"),
+        (dict(RANK_SIZE="x"), "RANK_SIZE=x is not a number"),
+        (dict(RANK_SIZE="1", CM_CHIEF_IP="1.1.1.1"), "CM_CHIEF_IP and RANK_SIZE are both set"),
+        (dict(RANK_TABLE_FILE=two), "has 2 devices: biggan trains on one device"),
+        (dict(RANK_TABLE_FILE=begun), "has the status initializing"),
+        (dict(RANK_TABLE_FILE=two + "x"), "cannot be read"),
     ):
-        check = has_a_fix_if_not_ok(doctor_ascend.ranks(dict(env, **change)))
-        assert check.state == WRONG and word in check.found, change
-
-
-def test_ranks_without_a_table():
-    check = has_a_fix_if_not_ok(doctor_ascend.ranks(dict(RANK_SIZE="8", RANK_ID="0")))
-    assert check.state == WRONG and check.found == "RANK_SIZE=8 without RANK_TABLE_FILE"
-    for env in ({}, dict(RANK_SIZE="1"), dict(RANK_SIZE="1", RANK_ID="0"), dict(CM_CHIEF_IP="1.1.1.1")):
-        assert doctor_ascend.ranks(env).state == OK
+        check = has_a_fix_if_not_ok(doctor_ascend.job(env, tmp_path / "none"))
+        assert check.state == WRONG and words in check.found, env
 
 
 @pytest.mark.parametrize("text", ("", "[]", "{}", '{"server_list": 3}', '{"group_list": [{}]}', "3"))
 def test_files_that_are_no_rank_table(tmp_path, text):
     path = written(tmp_path / "table.json", text)
-    check = doctor_ascend.ranks(dict(RANK_TABLE_FILE=str(path), RANK_SIZE="2", RANK_ID="0"))
-    assert "is no rank table" in check.found and check.state == WRONG
+    check = has_a_fix_if_not_ok(doctor_ascend.job(dict(RANK_TABLE_FILE=str(path)), tmp_path / "none"))
+    assert "is malformed" in check.found and check.state == WRONG
 
 
 # CANN, its environment, npu_bridge
@@ -360,29 +351,6 @@ def test_no_npu_bridge(tmp_path, monkeypatch):
     toolkit = toolkit_in(tmp_path / "opt/ascend-toolkit/latest")
     check = doctor_ascend.npu_bridge(tmp_path, {}, toolkit, (3, 11, 7), "2.21.0")
     assert check.fix.startswith("Python 3.7") and check.fix.endswith(f"source {beside}")
-
-
-@pytest.mark.parametrize(
-    "place",
-    (
-        "tools/profiler/bin/msprof",
-        "aarch64-linux/toolkit/tools/profiler/bin/msprof",
-        "tools/profiler/profiler_tool/analysis/msprof/msprof.py",
-        "x86_64-linux/toolkit/tools/profiler/profiler_tool/analysis/msprof/msprof.py",
-    ),
-)
-def test_where_msprof_is(tmp_path, place):
-    toolkit = toolkit_in(tmp_path / "cann")
-    env = {"PATH": str(tmp_path / "bin")}
-    assert has_a_fix_if_not_ok(doctor_programs.msprof(env, toolkit)).state == MISSING
-    assert doctor_programs.msprof(env, None).state == MISSING
-    path = program(tmp_path / "cann" / place, "")
-    assert doctor_programs.msprof(env, toolkit).details == dict(path=str(path))
-    if path.suffix != ".py":
-        path.chmod(0o644)
-        assert doctor_programs.msprof(env, toolkit).state == MISSING
-    on_path = program(tmp_path / "bin/msprof", "")
-    assert doctor_programs.msprof(env, toolkit).details == dict(path=str(on_path))
 
 
 @pytest.mark.parametrize("value, state", ((None, OK), ("cann", OK), ("emulator", OK), ("atc", WRONG)))
