@@ -22,6 +22,8 @@ TINY = [
     "4",
     "--batch",
     "4",
+    "--d-steps",
+    "1",
     "--save-every",
     "2",
     "--sample-every",
