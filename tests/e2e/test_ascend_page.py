@@ -20,7 +20,7 @@ from tests.fakes.inception import tiny_graph
 
 FOLDER = ROOT / "examples" / "04_ascend"
 ENGLISH, CHINESE = PAGES = FOLDER / "README.md", FOLDER / "README.zh-CN.md"
-SIZES = [*TINY[2:], "--d-steps", "1"]
+SIZES = TINY[2:]
 
 
 @pytest.fixture
