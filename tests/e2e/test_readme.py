@@ -1,27 +1,18 @@
 """The README says what is true: its reference is current and its commands run."""
 
 import re
-import shlex
 import shutil
 from pathlib import Path
 
 import biggan_cli
 from biggan_cli.cli.reference import with_reference
 from tests.conftest import TINY, run_biggan, small_cifar10
+from tests.e2e.pages import commands
 from tests.e2e.test_import_checkpoint import REF32
 from tests.fakes.inception import tiny_graph
 
 ROOT = Path(biggan_cli.__file__).parent.parent
 README = ROOT / "README.md"
-
-
-def commands():
-    """Every ``biggan …`` line of the README's shell blocks, without its comment."""
-    for block in re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("biggan "):
-                for command in line.split("&&"):
-                    yield shlex.split(command, comments=True)[1:]
 
 
 def test_the_command_reference_is_current():
@@ -47,7 +38,7 @@ def test_every_command_of_the_readme_runs(tmp_path):
     placeholders = {"cifar10:DIR": f"cifar10:{cifar}", "PICTURES": "runs/00000-digits-32-digits/sample/00000"}
     trained = False
     done = []
-    for arguments in commands():
+    for arguments in commands(README):
         if arguments[0] == "train":
             arguments += ["--steps", "6"] if trained else [*TINY, "--steps", "2"]
             trained = True
