@@ -204,6 +204,8 @@ def train(
         precision=precision,
     )
     npu = NpuConfig(device_id, _npu_options(npu_option or [], precision), steps_per_loop, _steps(profile), require_npu)
+    if any(key.startswith("precision_mode") for key, _ in npu.options):
+        values["precision"] = "fp32"  # no scaled loss, also where a run had one
     if truncation is not None:
         values["truncation"] = options.parse_truncation(truncation)
     other_data = os.environ.get(options.DATA_VARIABLE)

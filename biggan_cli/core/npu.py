@@ -19,8 +19,9 @@ PROFILE = dict(
     training_trace="on", task_trace="on", aicpu="on", fp_point="", bp_point="", aic_metrics="PipeUtilization"
 )
 """What a profile holds: steps, operators and those of the AI CPU; where a step begins and ends is found by itself."""
-GRAPHS = "3 for the device: start values, a step, reading the variables to save and to draw"
+GRAPHS = "3 graphs for the device: start values, a step, reading the variables to save and to draw"
 """Each set of fetches is a graph of its own, compiled when it runs first; a step has the same ones every time."""
+LOOP_GRAPHS = "4 small ones for the loop's counters"
 
 
 class Part(NamedTuple):
@@ -79,6 +80,13 @@ def _check_loop(train: TrainConfig, npu: NpuConfig, first: int) -> None:
         ("--sample-every", train.sample_every),
         ("--log-every", train.log_every),
     ]
+    if count > 1 and first % count:
+        ahead = first + count - first % count
+        raise UsageError(
+            f"--steps-per-loop {count} does not divide step {first}, where training goes on: "
+            "no checkpoint would fall between two loops",
+            fix=f"first --steps {ahead} without --steps-per-loop",
+        )
     for flag, value in places:
         if value % count:
             what = f"{flag} {value}" if flag != "--steps" else f"the {value} steps from {first} to {train.steps}"

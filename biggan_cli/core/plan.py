@@ -66,7 +66,8 @@ def _device_words(train: TrainConfig, npu: NpuConfig) -> str:
     mode = _npu_precision(train, npu)
     usual = " (the first 910's own default: convolutions take float16)" if mode == PRECISION_MODES["fp32"] else ""
     loops = f", loops of {npu.steps_per_loop} steps" if npu.steps_per_loop > 1 else ""
-    return f"npu {os.environ.get(DEVICE_VARIABLE, '0')}, {mode}{usual}{loops}; {npus.GRAPHS}; host: {host}"
+    graphs = f"{npus.GRAPHS}; {npus.LOOP_GRAPHS}" if loops else npus.GRAPHS
+    return f"npu {os.environ.get(DEVICE_VARIABLE, '0')}, {mode}{usual}{loops}; {graphs}; host: {host}"
 
 
 def _npu_precision(train: TrainConfig, npu: NpuConfig) -> str:

@@ -77,7 +77,8 @@ def choose_npu(number: Optional[int]) -> int:
         raise UsageError(f"{flag} is not the number of a device", fix="--device-id 0")
     present = npu_count()
     if present and int(text) >= present:
-        raise UsageError(f"{flag}: there are {present} devices here", fix=f"--device-id 0 to {present - 1}")
+        here = f"0 to {present - 1}" if present > 1 else "0"
+        raise UsageError(f"{flag}: the devices here are {here}", fix=f"--device-id {here}")
     os.environ[DEVICE_VARIABLE] = text
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # else the adapter does not say that it compiled a graph
     return int(text)

@@ -2,11 +2,14 @@
 
 import contextlib
 import functools
+import importlib.util
 import os
 import shutil
 import sys
 import tempfile
 from typing import Iterator, Mapping
+
+from biggan_cli.errors import NotReady
 
 
 @contextlib.contextmanager
@@ -31,6 +34,8 @@ def _start_up_notes_held_back() -> Iterator[None]:
 @functools.lru_cache(maxsize=None)
 def _tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if importlib.util.find_spec("tensorflow") is None:
+        raise NotReady("TensorFlow is not installed", fix="pip install tensorflow, or make setup in a clone of biggan")
     with _start_up_notes_held_back():
         import tensorflow.compat.v1 as module
     module.logging.set_verbosity(module.logging.ERROR)

@@ -185,6 +185,9 @@ def test_a_driver(tmp_path):
     assert has_a_fix_if_not_ok(doctor_ascend.driver(tmp_path, env)).state == MISSING
     written(tmp_path / "dev/davinci0")
     assert has_a_fix_if_not_ok(doctor_ascend.driver(tmp_path, env)).state == WRONG
+    (tmp_path / "usr/local/Ascend/driver/lib64").mkdir(parents=True)
+    check = doctor_ascend.driver(tmp_path, env)
+    assert check.state == OK and "version unknown" in check.found
     written(tmp_path / "usr/local/Ascend/driver/version.info", "Version=24.1.rc2\nascendhal_version=7.35\n")
     check = doctor_ascend.driver(tmp_path, env)
     assert check.state == OK and check.found.startswith("24.1.rc2") and "no npu-smi" in check.found
