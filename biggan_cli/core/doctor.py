@@ -4,9 +4,10 @@ import contextlib
 import os
 import platform
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from biggan_cli.core import doctor_ascend, doctor_host, doctor_programs
 from biggan_cli.core.doctor_check import OK, WRONG, Check, first_line, unreadable
 from biggan_cli.deploy.toolkit import find_toolkit
 from biggan_cli.errors import BigganError, NotReady, is_interrupt
-from biggan_cli.runtime.device import cpu_cores, open_session
+from biggan_cli.runtime.device import cpu_cores, let_adapter_tell, npu_numbers, open_session
+from biggan_cli.runtime.npu_log import CompiledGraphs, output_of_libraries_in
 from biggan_cli.runtime.tf import tf
+from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.settings import DoctorConfig
 
 ROOT = Path("/")
@@ -35,7 +38,10 @@ class Diagnosis(NamedTuple):
 
 def doctor(settings: DoctorConfig) -> Diagnosis:
     """Look at everything; nothing is written, nothing is fetched, and nothing that is found raises."""
-    device, env, found = settings.device, dict(os.environ), doctor_host.look_at_tensorflow()
+    device, env = settings.device, dict(os.environ)
+    if device == "npu" and (tensorflow_version() or "").startswith("1.15."):
+        let_adapter_tell()
+    found = doctor_host.look_at_tensorflow()
     groups = (
         ("Python", _python(device, found)),
         ("machine", _machine(device, env, found, Path(settings.outdir))),
@@ -71,7 +77,8 @@ def convolution(device: str) -> Check:
     """
     images, kernel = _example()
     try:
-        seconds, computed = _convolved(images, kernel, device)
+        with _proof(device):
+            seconds, computed = _convolved(images, kernel, device)
     except BigganError as error:
         fix = dict(error.details).get("fix") or "what is not ok above"
         return Check("convolution", WRONG, error.message, fix, True)
@@ -102,6 +109,28 @@ def convolve(images: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         for column in range(size):
             total += padded[:, row : row + height, column : column + width] @ kernel[row, column].astype(np.float64)
     return total
+
+
+@contextlib.contextmanager
+def _proof(device: str) -> Iterator[None]:
+    """That an NPU was used, as its adapter says; what that writes besides is nothing to look at.
+
+    Raises:
+        NotReady: it does not say so.
+    """
+    if device != "npu":
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "npu.log"
+        graphs = CompiledGraphs(log)
+        with output_of_libraries_in(log):
+            yield
+        if not graphs.new():
+            raise NotReady(
+                "npu_bridge computed it, and nothing says that a graph was compiled for the NPU",
+                fix="another release of npu_bridge, one that fits CANN",
+            )
 
 
 def _example() -> Tuple[np.ndarray, np.ndarray]:
@@ -162,7 +191,7 @@ def _ascend(device: str, env, found: doctor_host.TensorFlow) -> Tuple[Check, ...
     checks = (
         _seen("driver", lambda: doctor_ascend.driver(ROOT, env), True),
         doctor_ascend.devices(ROOT),
-        doctor_ascend.device_id(env, doctor_ascend.device_numbers(ROOT)),
+        doctor_ascend.device_id(env, npu_numbers(ROOT / "dev")),
         doctor_ascend.job(env),
         cann or doctor_ascend.cann(toolkit),
         _seen("environment", lambda: doctor_ascend.environment(env, toolkit), True),

@@ -16,8 +16,9 @@ from biggan_cli.core import ranks
 from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, from_error
 from biggan_cli.core.doctor_host import TARGET_FIX
 from biggan_cli.deploy.toolkit import Toolkit
-from biggan_cli.errors import BigganError, NotReady
+from biggan_cli.errors import BigganError, NotReady, UsageError
 from biggan_cli.runtime import rank_table
+from biggan_cli.runtime.device import check_npu, npu_numbers
 from biggan_cli.runtime.process import environment_after, output_of
 from biggan_cli.runtime.versions import version_of
 
@@ -31,12 +32,6 @@ _FITS = {(9, 0): ((9, 0), (9, 1)), (9, 1): ((9, 1), (9, 2))}
 """Releases of the TensorFlow adapter and the CANN that they are documented for; earlier ones have the same number."""
 
 
-def device_numbers(root: Path) -> List[int]:
-    """The N of every /dev/davinciN."""
-    found = (re.fullmatch(r"davinci(\d+)", path.name) for path in (root / "dev").glob("davinci*"))
-    return sorted(int(match.group(1)) for match in found if match)
-
-
 def driver(root: Path, env: Mapping[str, str]) -> Check:
     """The driver's version and its npu-smi; containers may have its libraries alone."""
     home = root / "usr/local/Ascend/driver"
@@ -46,7 +41,7 @@ def driver(root: Path, env: Mapping[str, str]) -> Check:
     details = dict(version=version, npu_smi=npu_smi)
     if version:
         return Check("driver", OK, f"{version}, {npu_smi or 'no npu-smi on PATH'}", None, True, details)
-    if npu_smi or device_numbers(root):
+    if npu_smi or npu_numbers(root / "dev"):
         if (home / "lib64").is_dir():
             return Check("driver", OK, f"{home}, without its version.info: version unknown", None, True, details)
         found = f"{npu_smi or 'devices are there'}, but neither {record} nor {home / 'lib64'}"
@@ -57,7 +52,7 @@ def driver(root: Path, env: Mapping[str, str]) -> Check:
 
 def devices(root: Path) -> Check:
     """The devices, and what every process needs beside them."""
-    numbers = device_numbers(root)
+    numbers = npu_numbers(root / "dev")
     details = dict(devices=[f"/dev/davinci{number}" for number in numbers])
     if not numbers:
         fix = f"a machine with an Ascend 910 and its driver; in a container: docker run {_IN_DOCKER}"
@@ -71,27 +66,14 @@ def devices(root: Path) -> Check:
 
 
 def device_id(env: Mapping[str, str], numbers: Sequence[int]) -> Check:
-    """Whether the device that the environment chooses is there.
-
-    ``ASCEND_DEVICE_ID`` counts the devices of a container from 0, ``DEVICE_ID`` is the N of /dev/davinciN; the former
-    comes first.
-    """
-    name = next((name for name in ("ASCEND_DEVICE_ID", "DEVICE_ID") if env.get(name)), None)
-    if name is None:
-        return Check("device id", OK, "ASCEND_DEVICE_ID is not set: 0", None, True, dict(device_id=0))
-    value = env[name]
-    if not re.fullmatch("[0-9]+", value):
-        return Check("device id", WRONG, f"{name}={value} is not a number", f"export {name}=0", True)
-    there = {*numbers, *(range(len(numbers)) if name == "ASCEND_DEVICE_ID" else ())}
-    details = dict(variable=name, device_id=int(value))
-    if int(value) in there:
-        return Check("device id", OK, f"{name}={value}", None, True, details)
-    if not numbers:
-        return Check("device id", MISSING, f"{name}={value}, but no device", f"unset {name}", True, details)
-    has = ", ".join(f"/dev/davinci{number}" for number in numbers)
-    return Check(
-        "device id", WRONG, f"{name}={value}, but there is {has}", f"export {name}={min(there)}", True, details
-    )
+    """Whether the device that the environment chooses is there."""
+    try:
+        words = check_npu(None, env, numbers)
+    except UsageError as error:
+        return from_error("device id", error, WRONG, True)
+    if not numbers and "=" in words:
+        return Check("device id", MISSING, f"{words}, but no device", f"unset {words.partition('=')[0]}", True)
+    return Check("device id", OK, words, None, True)
 
 
 def job(env: Mapping[str, str], usual: Path = rank_table.MODELARTS_TABLE) -> Check:

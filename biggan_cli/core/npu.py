@@ -2,18 +2,21 @@
 
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from biggan_cli import config as configs
 from biggan_cli.config import TrainConfig
 from biggan_cli.core.reporting import Report
-from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.errors import NotReady, StepFailed, UsageError
 from biggan_cli.rundir import RunDir
 from biggan_cli.runtime import device, npu_options
 from biggan_cli.runtime.npu_log import CompiledGraphs, output_of_libraries_in
 from biggan_cli.runtime.npu_options import Value
+from biggan_cli.runtime.tf import tf
 from biggan_cli.settings import NpuConfig
+from biggan_cli.training.monitor import number
 
 PROFILE = dict(
     training_trace="on", task_trace="on", aicpu="on", fp_point="", bp_point="", aic_metrics="PipeUtilization"
@@ -22,6 +25,8 @@ PROFILE = dict(
 GRAPHS = "3 graphs for the device: start values, a step, reading the variables to save and to draw"
 """Each set of fetches is a graph of its own, compiled when it runs first; a step has the same ones every time."""
 LOOP_GRAPHS = "4 small ones for the loop's counters"
+_PATIENCE = 5.0
+"""Seconds in which a graph that was compiled has to be told of."""
 
 
 class Part(NamedTuple):
@@ -146,6 +151,11 @@ class Watch:
             StepFailed: the NPU has to be used, and nothing says that it was.
         """
         lines = self._graphs.new()
+        if self.used is None and self._npu.require:
+            until = time.monotonic() + _PATIENCE
+            while not lines and time.monotonic() < until:  # files of the toolkit are written now and then
+                time.sleep(0.2)
+                lines = self._graphs.new()
         for line in lines:
             self._report("line", text=line)
         if self.used is None:
@@ -155,8 +165,8 @@ class Watch:
         if record:
             self._report(
                 "line",
-                text=f"Iteration: {record['step']}/{self._steps}, D_loss: {record['d_loss']:.5f}, "
-                f"G_loss: {record['g_loss']:.5f}, StepTime: {record['seconds_per_step']:.5f}",
+                text=f"Iteration: {record['step']}/{self._steps}, D_loss: {number(record['d_loss'], '.5f')}, "
+                f"G_loss: {number(record['g_loss'], '.5f')}, StepTime: {record['seconds_per_step']:.5f}",
             )
 
     def _tell_unused(self) -> None:
@@ -167,6 +177,29 @@ class Watch:
                 f"--require-npu: {text}", looked_for=looked_for, fix="biggan doctor --device npu", log=str(self._log)
             )
         self._report("warning", text=f"{text}; looked in {looked_for}")
+
+
+@contextlib.contextmanager
+def explained(run: RunDir, watch: Optional[Watch]) -> Iterator[None]:
+    """What the adapter and the device raise, as errors of ours; without a watch on them nothing changes.
+
+    Raises:
+        NotReady: before the first step was done, when the device is opened and graphs are compiled.
+        StepFailed: later.
+    """
+    try:
+        yield
+    except Exception as error:
+        if watch is None or not isinstance(error, tf.errors.OpError):
+            raise
+        what = next((line.strip() for line in str(error.message).splitlines() if line.strip()), type(error).__name__)
+        log = str(run.path / "npu.log")
+        if watch.used is None:
+            message = f"--device npu: it failed before the first step was done: {what}"
+            raise NotReady(message, log=log, fix="biggan doctor --device npu") from error
+        raise StepFailed(
+            f"--device npu: {what}", log=log, fix=f"biggan train --resume {run}, from what was saved"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """What a training is going to do, in words."""
 
-import os
 from typing import List, Tuple
 
 from biggan_cli import config as configs
@@ -9,7 +8,7 @@ from biggan_cli.core import npu as npus
 from biggan_cli.core.reporting import Report
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
-from biggan_cli.runtime.device import DEVICE_VARIABLE, cpu_cores
+from biggan_cli.runtime.device import chosen_npu, cpu_cores
 from biggan_cli.runtime.npu_options import MIXED_FLOAT16, PRECISION_MODES
 from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.settings import NpuConfig
@@ -67,7 +66,8 @@ def _device_words(train: TrainConfig, npu: NpuConfig) -> str:
     usual = " (the first 910's own default: convolutions take float16)" if mode == PRECISION_MODES["fp32"] else ""
     loops = f", loops of {npu.steps_per_loop} steps" if npu.steps_per_loop > 1 else ""
     graphs = f"{npus.GRAPHS}; {npus.LOOP_GRAPHS}" if loops else npus.GRAPHS
-    return f"npu {os.environ.get(DEVICE_VARIABLE, '0')}, {mode}{usual}{loops}; {graphs}; host: {host}"
+    graphs += "; those of the profiled steps again in a session of their own" if npu.profile else ""
+    return f"npu {chosen_npu()}, {mode}{usual}{loops}; {graphs}; host: {host}"
 
 
 def _npu_precision(train: TrainConfig, npu: NpuConfig) -> str:

@@ -252,7 +252,8 @@ def _train_part(
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
         start_data, batch = pipeline.iterator(source, config.model, config.train, part.first)
         handles = build(config, batch)
-    with open_session(graph, config.train.device, npu=npus.options_of(part, job.options, run)) as session:
+    own_options = npus.options_of(part, job.options, run)
+    with npus.explained(run, watch), open_session(graph, config.train.device, npu=own_options) as session:
         if checkpoint:
             checkpoints.restore(session, handles.variables, checkpoint, handles.optional)
         else:

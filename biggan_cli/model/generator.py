@@ -38,7 +38,15 @@ def class_embedding(weights: Mapping, y, config: ModelConfig):
     return tf.matmul(tf.one_hot(y, config.num_classes, dtype=tf.float32), weights["generator/embed/w"])
 
 
-def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Moments, fused: bool = True):
+def generator(
+    weights: Mapping,
+    z,
+    embedding,
+    config: ModelConfig,
+    moments: Moments,
+    fused: bool = True,
+    batch_norm: Callable = layers.batch_normalization,
+):
     """Images from latents.
 
     Args:
@@ -48,6 +56,7 @@ def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Mome
         moments: called with the input of each batch norm and its name, answers (mean [C], variance [C]), or None
             where they are folded into the weights, the 1 of the gain too.
         fused: resample inside the convolutions.
+        batch_norm: as :func:`biggan_cli.model.layers.batch_normalization`.
 
     Returns:
         float32 [N, resolution, resolution, 3] in [-1, 1].
@@ -59,7 +68,7 @@ def generator(weights: Mapping, z, embedding, config: ModelConfig, moments: Mome
         found = moments(x, name)
         if found is None:
             return layers.affine(x, gain, bias)
-        return layers.batch_normalization(x, found, centre + gain, bias)
+        return batch_norm(x, found, centre + gain, bias)
 
     def cond_norm(x, name, cond):
         gain = layers.dense(cond, weights[name + "/gain/w"], weights[name + "/gain/b"])

@@ -10,8 +10,10 @@ import ctypes
 import importlib
 import importlib.util
 import os
+import re
 import sys
-from typing import ContextManager, Mapping, Optional, Tuple
+from pathlib import Path
+from typing import ContextManager, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from biggan_cli.errors import NotReady, UsageError
 from biggan_cli.runtime.npu_options import Value
@@ -64,32 +66,60 @@ def require(device: str) -> None:
         _require_npu()
 
 
-def choose_npu(number: Optional[int]) -> int:
-    """The logical device of this process: of ``--device-id``, else of the environment. Before TensorFlow is loaded.
+def choose_npu(number: Optional[int]) -> None:
+    """Let this process have the device of ``--device-id``, else that of the environment. Before TensorFlow is loaded.
 
     Raises:
         UsageError: no device has this number.
     """
-    variable = next((name for name in (DEVICE_VARIABLE, "DEVICE_ID") if os.environ.get(name)), None)
-    text = str(number) if number is not None else os.environ[variable] if variable else "0"
-    flag = f"--device-id {text}" if number is not None else f"{variable}={text}"
+    check_npu(number, os.environ, npu_numbers())
+    if number is not None:
+        os.environ[DEVICE_VARIABLE] = str(number)
+    let_adapter_tell()
+
+
+def let_adapter_tell() -> None:
+    """Else the adapter does not say that it compiled a graph. Before TensorFlow is loaded."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+
+
+def chosen_npu() -> str:
+    """The number that the environment has for the adapter."""
+    return next((os.environ[name] for name in (DEVICE_VARIABLE, "DEVICE_ID") if os.environ.get(name)), "0")
+
+
+def check_npu(number: Optional[int], env: Mapping[str, str], numbers: Sequence[int]) -> str:
+    """How the device is chosen, in words.
+
+    ``--device-id`` and ASCEND_DEVICE_ID count the devices of this machine or container from 0; DEVICE_ID, which the
+    adapter takes where there is neither, is the N of its /dev/davinciN.
+
+    Args:
+        numbers: the N of every /dev/davinciN; empty: nobody knows.
+
+    Raises:
+        UsageError: no device has this number.
+    """
+    variable = next((name for name in (DEVICE_VARIABLE, "DEVICE_ID") if env.get(name)), None)
+    if number is None and variable is None:
+        return f"{DEVICE_VARIABLE} is not set: 0"
+    text = str(number) if number is not None else env[variable]
+    words = f"--device-id {text}" if number is not None else f"{variable}={text}"
+    how = "--device-id" if number is not None or variable == DEVICE_VARIABLE else f"export {variable}="
     if not text.isdigit() or int(text) >= _MOST_DEVICES:
-        raise UsageError(f"{flag} is not the number of a device", fix="--device-id 0")
-    present = npu_count()
-    if present and int(text) >= present:
-        here = f"0 to {present - 1}" if present > 1 else "0"
-        raise UsageError(f"{flag}: the devices here are {here}", fix=f"--device-id {here}")
-    os.environ[DEVICE_VARIABLE] = text
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # else the adapter does not say that it compiled a graph
-    return int(text)
+        raise UsageError(f"{words} is not the number of a device", fix="--device-id 0")
+    there = list(numbers) if how != "--device-id" else list(range(len(numbers)))
+    if there and int(text) not in there:
+        here = ", ".join(f"/dev/davinci{one}" for one in numbers)
+        fix = f"{how}{there[0]}" if how.endswith("=") else f"{how} {' or '.join(map(str, there))}"
+        raise UsageError(f"{words}: no device has this number; there is {here}", fix=fix)
+    return words
 
 
-def npu_count() -> int:
-    """How many devices the driver shows; 0 where it shows none."""
-    with contextlib.suppress(OSError):
-        names = os.listdir("/dev")
-        return sum(name.startswith("davinci") and name[7:].isdigit() for name in names)
-    return 0
+def npu_numbers(dev: Path = Path("/dev")) -> List[int]:
+    """The N of every davinciN that the driver shows."""
+    found = (re.fullmatch(r"davinci([0-9]+)", path.name) for path in dev.glob("davinci*"))
+    return sorted(int(match.group(1)) for match in found if match)
 
 
 def npu_looped(session, train_op, count: int):
@@ -155,13 +185,27 @@ def _adapter(module: str):
         NotReady: it cannot be loaded.
     """
     try:
-        return importlib.import_module(module)
+        with _stdout_on_stderr():
+            return importlib.import_module(module)
     except Exception as error:  # a library of the toolkit that is not there, another TensorFlow, …
         raise NotReady(
             f"--device npu: {module} cannot be loaded: {error}",
             fix="source set_env.sh of CANN's toolkit and of its TensorFlow plug-in (tfplugin)",
             hint="biggan doctor --device npu tells what fits together",
         ) from error
+
+
+@contextlib.contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    """Libraries write their logs to descriptor 1, where the result goes."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _npu_session(graph, options: Mapping[str, Value]):
@@ -171,7 +215,7 @@ def _npu_session(graph, options: Mapping[str, Value]):
         return tf.Session(graph=graph, config=config)
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise NotReady(
-            f"--device npu: device {os.environ.get(DEVICE_VARIABLE, '0')} gives no session: {error}",
+            f"--device npu: device {chosen_npu()} gives no session: {error}",
             fix="biggan doctor --device npu",
         ) from error
 

@@ -35,30 +35,37 @@ def output_of_libraries_in(log: Path) -> Iterator[None]:
 
 
 class CompiledGraphs:
-    """The adapter's own words, once for each graph that it compiled for the device: the proof that it was used."""
+    """The adapter's own words, once for each graph that it compiled for the device: the proof that it was used.
+
+    What ``log`` has before counts for nothing: another process wrote it.
+    """
 
     def __init__(self, log: Path):
         self._log = log
-        self._told = 0
+        self._read = {log: log.stat().st_size if log.is_file() else 0}
+        """File → how many of its bytes were looked at."""
 
     def new(self) -> List[str]:
         """Those since the last call, as the adapter wrote them."""
-        lines = [line for path in self.places() for line in _lines(path)]
-        found, self._told = lines[self._told :], max(self._told, len(lines))
-        return found
+        return [line for path in self.places() for line in self._lines(path)]
 
     def places(self) -> List[Path]:
         """The files that can have them: the log, and those of this process in the toolkit's folder for logs."""
-        base = Path(os.environ.get("ASCEND_PROCESS_LOG_PATH") or os.path.expanduser("~/ascend/log"))
+        work = os.environ.get("ASCEND_WORK_PATH")
+        usual = os.path.join(work, "log") if work else os.path.expanduser("~/ascend/log")
+        base = Path(os.environ.get("ASCEND_PROCESS_LOG_PATH") or usual)
         name = f"plog-{os.getpid()}_*.log"
         own = [path for pattern in ("", "run/", "debug/") for path in base.glob(f"{pattern}plog/{name}")]
         return [self._log, *sorted(own)]
 
-
-def _lines(path: Path) -> List[str]:
-    with contextlib.suppress(OSError), open(str(path), "rb") as handle:
-        return _COMPILED.findall(handle.read(_MOST).decode("utf-8", "replace"))
-    return []
+    def _lines(self, path: Path) -> List[str]:
+        """Of the whole lines that were not looked at yet."""
+        with contextlib.suppress(OSError), open(str(path), "rb") as handle:
+            handle.seek(self._read.get(path, 0))
+            whole = handle.read(_MOST).rpartition(b"\n")[0]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            return _COMPILED.findall(whole.decode("utf-8", "replace"))
+        return []
 
 
 def _flush() -> None:

@@ -49,6 +49,7 @@ _CHOICES = {
 _RANGES = {"op_debug_level": (0, 4), "hccl_timeout": (1, 17340), "input_fusion_size": (0, 33554432)}
 MIXED_FLOAT16 = ("allow_mix_precision", "allow_mix_precision_fp16", "mixed_float16")
 """Values of both precision modes that need a scaled loss, which only ``--precision mixed`` has."""
+_INFERENCE = ("force_fp16", "fp16")
 _MIXED = (*MIXED_FLOAT16, "allow_mix_precision_bf16", "mixed_bfloat16", "mixed_hif8")
 _MOST_DUMP_RANGES = 100
 
@@ -130,6 +131,16 @@ def _check_together(found: Mapping[str, Value], precision: Optional[str], steps_
     mixed = precision == "mixed" or any(found[key] in _MIXED for key in modes)
     rules: List[Tuple[bool, str, str]] = [
         (len(modes) == 2, "precision_mode and precision_mode_v2 exclude each other", "one of them"),
+        (
+            any(found[key] in _INFERENCE for key in modes),
+            f"{' '.join(str(found[key]) for key in modes)} is for inference only",
+            "--precision mixed",
+        ),
+        (
+            ("local_rank_id" in found) != ("local_device_list" in found),
+            "local_rank_id and local_device_list come together",
+            "none of them: a run has one device",
+        ),
         ("modify_mixlist" in found and not mixed, "modify_mixlist needs mixed precision", "--precision mixed"),
         (
             bool(found.get("enable_dump")) and bool(found.get("enable_dump_debug")),

@@ -52,7 +52,7 @@ def run(
             saving = last or step % train.save_every == 0
             if saving or step % train.log_every == 0:
                 record = ticks.record(step)
-                if not all(math.isfinite(value) for value in record.values()):
+                if not all(value is None or math.isfinite(value) for value in record.values()):
                     raise StepFailed(
                         f"a loss or gradient is not finite at step {step}",
                         hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",

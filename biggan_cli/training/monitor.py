@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Ticks:
 
     A record holds the means over its steps, unrounded, of what is counted the last, and times in seconds:
     ``seconds_per_step`` counts the steps alone, ``maintenance_seconds`` what went into saving and sampling since the
-    last record.
+    last record. What is not finite in a step that a scaled loss left out does not count; None: nothing else is there.
 
     Args:
         names: of the metrics of a step.
@@ -31,13 +31,24 @@ class Ticks:
         self._names, self._batch, self._total = names, batch, total
         self._started = time.perf_counter()
         self._metrics: List[np.ndarray] = []
+        self._counts: List[np.ndarray] = []
+        """Which of them count."""
+        self._skipped = 0.0
         self._step_seconds: List[float] = []
         self._steps = 0
         self._maintenance = 0.0
 
     def add_step(self, metrics: np.ndarray, seconds: float, count: int = 1) -> None:
         """``count`` steps that took ``seconds`` each, with the metrics of the last one."""
+        metrics = np.asarray(metrics, np.float64)
+        counts = np.ones(len(metrics), bool)
+        if "skipped_steps" in self._names:
+            skipped = float(metrics[self._names.index("skipped_steps")])
+            if skipped > self._skipped:
+                counts = np.isfinite(metrics)
+            self._skipped = skipped
         self._metrics.append(metrics)
+        self._counts.append(counts)
         self._step_seconds.append(seconds)
         self._steps += count
 
@@ -49,11 +60,13 @@ class Ticks:
 
     def record(self, step: int) -> Dict[str, Any]:
         """The record of the steps since the last one, up to ``step``."""
-        means = np.mean(np.asarray(self._metrics, np.float64), axis=0)
+        numbers = np.sum(self._counts, axis=0)
+        sums = np.sum(np.where(self._counts, self._metrics, 0.0), axis=0)
+        means = [total / number if number else None for total, number in zip(sums.tolist(), numbers.tolist())]
         # The median, not the mean: the first step of a process also builds its kernels.
         seconds = float(np.median(self._step_seconds))
         record: Dict[str, Any] = dict(step=step, steps_in_record=self._steps)
-        record.update(zip(self._names, means.tolist()))
+        record.update(zip(self._names, means))
         record.update((name, float(self._metrics[-1][self._names.index(name)])) for name in COUNTS if name in record)
         record.update(
             seconds_per_step=seconds,
@@ -62,17 +75,23 @@ class Ticks:
             elapsed_seconds=time.perf_counter() - self._started,
             remaining_seconds=(self._total - step) * seconds,
         )
-        self._metrics, self._step_seconds, self._steps, self._maintenance = [], [], 0, 0.0
+        self._metrics, self._counts, self._step_seconds = [], [], []
+        self._steps, self._maintenance = 0, 0.0
         return record
 
 
 def status(record: Mapping[str, Any]) -> str:
     """The losses and the speed of a record in fixed fields."""
-    losses = f"D {record['d_loss']:6.3f}  G {record['g_loss']:6.3f}"
+    losses = f"D {number(record['d_loss'], '6.3f')}  G {number(record['g_loss'], '6.3f')}"
     if "skipped_steps" in record:
         losses += f"  scale {record['loss_scale']:.0f} skipped {record['skipped_steps']:.0f}"
-    logits = f"real {record['real_logit']:6.2f}  fake {record['fake_logit']:6.2f}"
+    logits = f"real {number(record['real_logit'], '6.2f')}  fake {number(record['fake_logit'], '6.2f')}"
     return f"{losses}  {logits}  {record['seconds_per_step']:.3f} s/step {record['images_per_second']:6.1f} img/s"
+
+
+def number(value: Optional[float], form: str) -> str:
+    """As ``form`` says; a dash where all of its steps were left out."""
+    return "-" if value is None else format(value, form)
 
 
 class Records:
@@ -96,7 +115,7 @@ class Records:
     def write(self, record: Mapping[str, Any]) -> None:
         self._stats.write(json.dumps(record) + "\n")
         self._stats.flush()
-        names = [name for name in record if name not in _NOT_DRAWN]
+        names = [name for name in record if name not in _NOT_DRAWN and record[name] is not None]
         scalars = {name: record[name] for name in names}
         values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         self._events.add_summary(tf.Summary(value=values), global_step=record["step"])

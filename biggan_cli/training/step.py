@@ -96,7 +96,7 @@ class _Builder:
         """What one update on a fresh real batch and fresh fakes changes, both in one pass; and its metrics."""
         z, real_y, fake_y = self.batch.z[number], self.batch.real_labels[number], self.batch.fake_labels[number]
         real = tf.cast(self.batch.real_images[number], tf.float32) / 127.5 - 1.0
-        fake = tf.stop_gradient(self._fake_images(z, fake_y, _batch_moments))
+        fake = tf.stop_gradient(self._fake_images(z, fake_y, self._batch_moments))
         logits = self._discriminate(values, tf.concat([real, fake], axis=0), tf.concat([real_y, fake_y], axis=0))
         real_logits, fake_logits = tf.split(logits, 2)
         loss = losses.discriminator_hinge(real_logits, fake_logits)
@@ -109,7 +109,7 @@ class _Builder:
         moments = {}
 
         def kept_moments(x, name):
-            moments[name] = _batch_moments(x, name)
+            moments[name] = self._batch_moments(x, name)
             return moments[name]
 
         fakes = self._fake_images(self.batch.z[self.train.d_steps], y, kept_moments)
@@ -137,7 +137,16 @@ class _Builder:
 
     def _fake_images(self, z, y, moments):
         embedding = class_embedding(self.g_weights, y, self.model)
-        return generator(self.g_weights, z, embedding, self.model, moments, self.fused)
+        return generator(self.g_weights, z, embedding, self.model, moments, self.fused, self._batch_norm)
+
+    def _batch_moments(self, x, name):
+        with self.scaling.in_full_precision():
+            return tf.nn.moments(x, axes=[0, 1, 2])
+
+    def _batch_norm(self, *arguments):
+        """In float16 its epsilon would be next to nothing."""
+        with self.scaling.in_full_precision():
+            return layers.batch_normalization(*arguments)
 
     def _discriminate(self, values: Mapping, images, y):
         return discriminator(self._normalized(values, self.d_specs), images, y, self.model, self.fused)
@@ -168,7 +177,3 @@ def _variables(config: RunConfig) -> Dict[str, object]:
         )
         for name, shape in state_shapes(config.model).items()
     }
-
-
-def _batch_moments(x, name):
-    return tf.nn.moments(x, axes=[0, 1, 2])

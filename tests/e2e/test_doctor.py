@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from biggan_cli.runtime.tf import tf
 from tests.conftest import run_biggan
 
+FAKE = Path(__file__).parents[1] / "fakes" / "ascend"
 TARGET = tf.__version__.startswith("1.15")
 NAMES = {
     "Python": ["Python", "TensorFlow", "lane"],
@@ -24,7 +26,7 @@ FOR_CPU = {"Python", "TensorFlow", "lane", "CPU", "runs", "convolution"}
 FOR_NPU = FOR_CPU | {"driver", "devices", "device id", "job", "CANN", "environment", "npu_bridge"}
 
 ELSEWHERE = """
-import atexit, pathlib, sys
+import atexit, os, pathlib, sys
 from biggan_cli.core import doctor
 from biggan_cli.deploy import toolkit
 from biggan_cli import config
@@ -36,7 +38,8 @@ toolkit._INSTALL_RECORD = root / "etc/Ascend/ascend_cann_install.info"
 toolkit._DEVICE = root / "dev/davinci_manager"
 if npu:  # a device that computes as the CPU does
     config.DEVICES, opened = ("cpu", "gpu", "npu"), doctor.open_session
-    doctor.open_session = lambda graph, device, exact: opened(graph, "cpu", exact)
+    words = b"The model has been compiled on the Ascend AI processor, current graph id is: 1\\n"
+    doctor.open_session = lambda graph, device, exact: os.write(2, words) and opened(graph, "cpu", exact)
 atexit.register(lambda: print("IMPORTED" if "npu_bridge" in sys.modules else "", file=sys.stderr))
 from biggan_cli.cli.app import main
 main()
@@ -87,13 +90,13 @@ class Machine:
         for name in ("davinci0", "davinci1", "davinci_manager", "devmm_svm", "hisi_hdc"):
             written(self.root / "dev" / name)
 
-    def doctor(self, *arguments, sourced=(), check=None, npu=True):
+    def doctor(self, *arguments, sourced=(), check=None, npu=True, imported=False):
         """The process, after the set_env.sh of ``sourced`` in a shell."""
         command = "".join(f". {self.base / name / 'set_env.sh'} && " for name in sourced) + 'exec "$0" "$@"'
         argv = ["bash", "-c", command, sys.executable, "-c", ELSEWHERE, str(self.root), "yes" if npu else "", "doctor"]
         done = subprocess.run([*argv, *arguments], cwd=str(self.root), env=self.env, stdout=-1, stderr=-1, timeout=300)
         done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
-        assert "Traceback" not in done.stderr and "IMPORTED" not in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr and ("IMPORTED" in done.stderr) == imported, done.stderr
         if check is not None:
             assert done.returncode == check, done.stdout + done.stderr
         return done
@@ -205,6 +208,19 @@ def test_an_ascend_machine(machine):
         assert (machine.root / "imported").exists()  # by a process of its own: see IMPORTED
     else:
         assert "cannot run on TensorFlow 2" in checks["npu_bridge"]["found"]
+
+
+@pytest.mark.skipif(not TARGET, reason="npu_bridge fits nothing on TensorFlow 2")
+def test_the_convolution_is_really_one_of_the_npu(tmp_path, machine):
+    """With the stand-in for npu_bridge, and with one that leaves everything to the processor."""
+    idle = written(tmp_path / "idle" / "npu_bridge" / "__init__.py").parent.parent
+    for path, state, words in (
+        (FAKE, "ok", "on npu: "),
+        (idle, "wrong", "nothing says that a graph was compiled for the NPU"),
+    ):
+        machine.env["PYTHONPATH"] = str(path)
+        check = machine.checks("--device", "npu", npu=False, imported=True)["convolution"]
+        assert check["state"] == state and words in check["found"]
 
 
 def test_a_toolkit_that_is_not_sourced(machine):

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.training import checkpoints
 from tests.conftest import BIGGAN
 
-FAKE = Path(__file__).parents[1] / "fakes" / "ascend"
+ROOT = Path(__file__).parents[2]
+FAKE = ROOT / "tests" / "fakes" / "ascend"
 SMALL = ["--preset", "digits", "--base-channels", "2", "--z-dim", "8", "--shared-dim", "4"]
 WHOLE = [*SMALL, "--batch", "8"]
 """The digits' whole training, in a narrow network: 400 steps, a checkpoint and a grid at every 100."""
@@ -143,13 +145,29 @@ def test_the_plan_says_what_float16_lacks(tmp_path):
 
 @has_adapter
 def test_an_adapter_that_uses_no_device_is_found_out(tmp_path):
+    """Also where the run's log has the words of an earlier one that did; what it writes to stdout is not the result."""
     idle = tmp_path / "idle" / "npu_bridge"
     idle.mkdir(parents=True)
-    (idle / "__init__.py").write_text("")
-    done = train(tmp_path / "strict", "--device", "npu", "--require-npu", path=idle.parent, check=1)
+    (idle / "__init__.py").write_text("import os\nos.write(1, b'[INFO] GE: loaded\\n')\n")
+    train(tmp_path, "--device", "npu", "--steps", 2)
+    npu = ["--device", "npu", "--require-npu", "--json"]
+    done = train(tmp_path, "--resume", 0, "--steps", 4, *npu, path=idle.parent, check=1)
     assert "error: --require-npu: nothing says that a graph was compiled for the NPU" in done.stderr
-    assert "npu.log" in done.stderr and "biggan doctor" in done.stderr
-    assert not list((tmp_path / "strict" / "runs" / RUN / "checkpoints").glob("model-*"))
+    assert "npu.log" in done.stderr and "biggan doctor" in done.stderr and done.stdout == ""
+    assert "current graph id" not in done.stderr
+    assert not (tmp_path / "runs" / RUN / "checkpoints" / "model-000004.index").exists()
+
+
+@has_adapter
+def test_a_device_that_fails(tmp_path):
+    """When it is opened, and in the middle of training: what it says, where the rest of it is, and what is kept."""
+    failed = "GeOp1_0GEOP::::DoRunAsync Failed"
+    done = train(tmp_path, "--device", "npu", check=4, FAKE_NPU_FAIL="1")
+    assert f"error: --device npu: it failed before the first step was done: {failed}" in done.stderr
+    assert f"log: runs/{RUN}/npu.log" in done.stderr and "fix: biggan doctor --device npu" in done.stderr
+    done = train(tmp_path, "--resume", 0, "--device", "npu", check=1, FAKE_NPU_FAIL="6")
+    assert f"error: --device npu: {failed}" in done.stderr and f"fix: biggan train --resume runs/{RUN}" in done.stderr
+    assert [record["step"] for record in records(tmp_path)] == [2] and state(tmp_path, 2)["step"] == 2
 
 
 @has_adapter
@@ -170,6 +188,37 @@ def test_the_other_lane_cannot(tmp_path):
     done = train(tmp_path, "--device", "npu", check=4)
     assert "Huawei's adapter is for TensorFlow 1.15 on Python 3.7, this is TensorFlow 2." in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+EPSILONS = """
+from npu_bridge import _device
+from biggan_cli import config as configs
+from biggan_cli.data import pipeline
+from biggan_cli.runtime.tf import tf
+from biggan_cli.training.step import build
+import numpy as np
+
+sizes = dict(base_channels=2, z_dim=8, shared_dim=4, batch=4, d_steps=1, device="npu", precision="mixed")
+config = configs.resolve("digits", sizes)
+source = pipeline.BatchSource(np.zeros([8, 32, 32, 3], np.uint8), np.zeros(8, np.int32), config.model, config.train)
+build(config, pipeline.iterator(source, config.model, config.train, 0)[1])
+found = set()
+for op in tf.get_default_graph().get_operations():
+    if op.type == "Const" and op.outputs[0].dtype == tf.float32 and not op.outputs[0].shape.dims:
+        if 0 < float(op.get_attr("value").float_val[0]) < 6.2e-5:
+            found.update((user.type, "_keep_dtype" in user.node_def.attr) for user in op.outputs[0].consumers())
+print(sorted(found))
+"""
+"""Float16's smallest normal number is 6.1e-5."""
+
+
+@has_adapter
+def test_what_float16_would_lose_keeps_its_type(tmp_path):
+    """In mixed precision, every operator that takes one of the epsilons: of batch norm, spectral norm and Adam."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(FAKE), os.environ.get("PYTHONPATH", "")]))
+    command = [sys.executable, "-c", EPSILONS]
+    done = subprocess.run(command, env=environment, cwd=str(ROOT), capture_output=True, text=True, timeout=300)
+    assert done.stdout == "[('AddV2', True), ('Maximum', True)]\n", done.stderr
 
 
 NPU = ("--device", "npu")

@@ -1,5 +1,6 @@
 """What doctor says of machines that are laid out in a folder, or described in words."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -215,6 +216,7 @@ def test_devices(tmp_path):
         ({"ASCEND_DEVICE_ID": "1"}, [0, 1], OK),
         ({"ASCEND_DEVICE_ID": "0"}, [5], OK),  # a container counts its own from 0
         ({"ASCEND_DEVICE_ID": "2"}, [0, 1], WRONG),
+        ({"ASCEND_DEVICE_ID": "5"}, [5], WRONG),
         ({"ASCEND_DEVICE_ID": "-1"}, [0, 1], WRONG),
         ({"ASCEND_DEVICE_ID": "zero"}, [0], WRONG),
         ({"ASCEND_DEVICE_ID": "0"}, [], MISSING),
@@ -397,6 +399,7 @@ def test_a_convolution_that_is_off(monkeypatch, device, share, state):
         return [0.1, 0.01], result
 
     monkeypatch.setattr(doctor, "_convolved", off)
+    monkeypatch.setattr(doctor, "_proof", lambda device: contextlib.nullcontext())
     check = has_a_fix_if_not_ok(doctor.convolution(device))
     assert check.state == state
     json.loads(json.dumps(check.details), parse_constant=pytest.fail)

@@ -7,6 +7,7 @@ import pytest
 
 from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.tf import tf
+from biggan_cli.training.loss_scale import COUNTS
 from biggan_cli.training.monitor import Records, Ticks, status
 from biggan_cli.training.step import METRICS
 
@@ -28,6 +29,21 @@ def test_a_record_holds_means_and_times():
     assert values["maintenance_seconds"] == 3.0
     assert values["remaining_seconds"] == pytest.approx(8 * 0.6)
     assert "D  1.000" in status(values) and "0.600 s/step" in status(values)
+
+
+def test_what_a_scaled_loss_left_out_does_not_count():
+    """Where chips have infinities, the step that is left out has them; otherwise nothing is taken away."""
+    ticks = Ticks(("d_loss", "g_loss", *COUNTS), batch=4, total=10)
+    for values in ((1, 2, 8, 0), (3, np.inf, 4, 1), (5, 4, 4, 1)):
+        ticks.add_step(np.array(values, np.float32), 0.5)
+    values = ticks.record(3)
+    assert (values["d_loss"], values["g_loss"], values["loss_scale"], values["skipped_steps"]) == (3, 3, 4, 1)
+    ticks.add_step(np.array((np.nan, np.inf, 2, 2), np.float32), 0.5)
+    values = ticks.record(4)
+    assert values["d_loss"] is None and values["g_loss"] is None and json.dumps(values)
+    assert status(dict(values, real_logit=None, fake_logit=0.0)).startswith("D -  G -  scale 2 skipped 2  real -  fake")
+    ticks.add_step(np.array((np.nan, 1, 2, 2), np.float32), 0.5)
+    assert np.isnan(ticks.record(5)["d_loss"])  # nothing was left out: the run is lost
 
 
 def test_a_resumed_run_drops_what_lies_beyond_its_step(tmp_path):

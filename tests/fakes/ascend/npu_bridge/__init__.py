@@ -9,6 +9,7 @@ FAKE_NPU_DEVICES    how many devices there are (8)
 FAKE_NPU_LOG        "tensorflow" (default): lines on descriptor 2 as TensorFlow's own logging writes them, so only
                     when TF_CPP_MIN_LOG_LEVEL was 0 or unset when npu_bridge was imported;
                     "plog": lines in $HOME/ascend/log/run/plog/plog-<pid>_<timestamp>.log
+FAKE_NPU_FAIL       "3": this run on a device, counted from 1 in this process, fails as a device does
 FAKE_NPU_OVERFLOW   "3,7": these calls of the overflow check, counted from 1 in this process, report an overflow
 FAKE_NPU_REPORT     file (or directory) that gets a JSON report of all sessions at exit
 FAKE_NPU_UNSOURCED  set: as if the toolkit's set_env.sh had not been sourced
