@@ -100,18 +100,18 @@ def check_npu(number: Optional[int], env: Mapping[str, str], numbers: Sequence[i
     Raises:
         UsageError: no device has this number.
     """
-    variable = next((name for name in (DEVICE_VARIABLE, "DEVICE_ID") if env.get(name)), None)
-    if number is None and variable is None:
+    physical = number is None and not env.get(DEVICE_VARIABLE) and bool(env.get("DEVICE_ID"))
+    variable = "DEVICE_ID" if physical else DEVICE_VARIABLE
+    if number is None and not env.get(variable):
         return f"{DEVICE_VARIABLE} is not set: 0"
     text = str(number) if number is not None else env[variable]
     words = f"--device-id {text}" if number is not None else f"{variable}={text}"
-    how = "--device-id" if number is not None or variable == DEVICE_VARIABLE else f"export {variable}="
     if not text.isdigit() or int(text) >= _MOST_DEVICES:
         raise UsageError(f"{words} is not the number of a device", fix="--device-id 0")
-    there = list(numbers) if how != "--device-id" else list(range(len(numbers)))
+    there = list(numbers) if physical else list(range(len(numbers)))
     if there and int(text) not in there:
         here = ", ".join(f"/dev/davinci{one}" for one in numbers)
-        fix = f"{how}{there[0]}" if how.endswith("=") else f"{how} {' or '.join(map(str, there))}"
+        fix = f"export DEVICE_ID={there[0]}" if physical else f"--device-id {' or '.join(map(str, there))}"
         raise UsageError(f"{words}: no device has this number; there is {here}", fix=fix)
     return words
 
