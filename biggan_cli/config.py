@@ -5,6 +5,7 @@ defaults of the reference model. The resolved configuration is stored with the r
 """
 
 import math
+import re
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
@@ -17,6 +18,7 @@ TRAIN_DEVICES = (*DEVICES, "npu")
 """An NPU only trains: its pictures are drawn and scored on the host, where the numbers are those of others."""
 PRECISIONS = ("fp32", "mixed", "full")
 RESAMPLE = ("fused", "plain")
+AUGMENT = ("color", "translation", "cutout")
 WEIGHTS = ("ema", "raw")
 BN = ("standing", "moving")
 MAX_SEED = 2**32 - 1
@@ -35,6 +37,12 @@ class ModelConfig:
     num_classes: int = 10
     relu_on_image: bool = False
     """The discriminator's first block applies ReLU to the image: only in networks of the reference."""
+    d_base_channels: Optional[int] = None
+    """Width of the discriminator; None: that of the generator."""
+
+    @property
+    def d_channels(self) -> int:
+        return self.d_base_channels or self.base_channels
 
 
 @dataclass(frozen=True)
@@ -44,14 +52,32 @@ class TrainConfig:
     data: Optional[str] = None
     steps: int = 100000
     batch: int = 64
+    batch_device: Optional[int] = None
+    """Pictures that the device takes at a time; gradients of all parts of a batch are averaged. None: all."""
     d_steps: int = 2
     g_lr: float = 1e-4
     d_lr: float = 4e-4
     beta1: float = 0.0
     beta2: float = 0.9
+    lr_decay: Optional[str] = None
+    """START:STOP: both rates fall from step START on, in a straight line, to 0 at step STOP."""
     orthogonal: float = 1e-4
+    flip: bool = False
+    """Half of the real pictures are mirrored."""
+    augment: str = "none"
+    """What DiffAugment does to each picture that the discriminator sees: parts of AUGMENT by commas, or none."""
+    lecam: float = 0.0
+    lecam_start: int = 1000
+    """Until then the averages of LeCam are the last logits."""
+    consistency: float = 0.0
     truncation: Optional[float] = 2.0
     ema_decay: float = 0.9999
+    ema_start: int = 0
+    """Until then the averages are the weights themselves."""
+    init_from: Optional[str] = None
+    """The checkpoint of another run whose weights this one starts with."""
+    freeze_classes: bool = False
+    """The class tables of both networks stay as they start."""
     seed: int = 0
     device: str = "cpu"
     precision: str = "fp32"
@@ -136,6 +162,12 @@ PRESETS = {
     ),
 }
 
+_LATER = (
+    *("precision", "d_base_channels", "batch_device", "lr_decay", "flip", "augment", "lecam", "lecam_start"),
+    *("consistency", "ema_start", "init_from", "freeze_classes"),
+)
+"""Fields that came after the first runs; their defaults are what was done before."""
+
 _POSITIVE_INTEGERS = [
     "base_channels",
     "z_dim",
@@ -199,12 +231,10 @@ def from_json(stored: Any, origin: str) -> RunRecord:
     try:
         values = _checked(RunRecord, {key: value for key, value in stored.items() if key != "schema"})
         config = _checked(RunConfig, values["config"])
-        if isinstance(config["train"], dict):  # runs of before had no word for it
-            config["train"] = dict(dict(precision="fp32"), **config["train"])
         config = RunConfig(
             config["preset"],
-            ModelConfig(**_checked(ModelConfig, config["model"])),
-            TrainConfig(**_checked(TrainConfig, config["train"])),
+            ModelConfig(**_checked(ModelConfig, _with_later(ModelConfig, config["model"]))),
+            TrainConfig(**_checked(TrainConfig, _with_later(TrainConfig, config["train"]))),
         )
         names = tuple(values["class_names"])
         if not all(isinstance(name, str) for name in names) or len(names) != config.model.num_classes:
@@ -215,6 +245,13 @@ def from_json(stored: Any, origin: str) -> RunRecord:
     except (ValueError, UsageError) as error:
         raise StepFailed(f"{origin} is damaged: {error}", hint="it is written by biggan, not by hand") from error
     return RunRecord(**dict(values, config=config, class_names=names))
+
+
+def _with_later(cls, stored: Any) -> Any:
+    """What a run of before has no word for is as it was then."""
+    if not isinstance(stored, dict):
+        return stored
+    return dict({field.name: field.default for field in fields(cls) if field.name in _LATER}, **stored)
 
 
 def resume_with(record: RunRecord, values: Mapping[str, Any], preset: Optional[str], run: str) -> RunConfig:
@@ -260,14 +297,21 @@ def validate(config: RunConfig) -> None:
     _choice(values, "resolution", RESOLUTIONS)
     _choice(values, "device", TRAIN_DEVICES)
     _choice(values, "precision", PRECISIONS)
-    if values["precision"] != "fp32" and values["device"] != "npu":
+    if values["precision"] == "full" and values["device"] != "npu":
         raise UsageError(
-            f"--precision {values['precision']} is for --device npu, and the device is {values['device']}",
+            f"--precision full is for --device npu, and the device is {values['device']}, which has float32 with fp32",
             fix="--precision fp32",
         )
     _choice(values, "resample", RESAMPLE)
     for field in _POSITIVE_INTEGERS:
         validate_count(flag_of(field), values[field])
+    for field in ("d_base_channels", "batch_device"):
+        if values[field] is not None:
+            validate_count(flag_of(field), values[field])
+    for field in ("lecam_start", "ema_start"):
+        if not 0 <= values[field] <= MAX_COUNT:
+            raise UsageError(f"{flag_of(field)} {values[field]} is not a step", fix=f"{flag_of(field)} 1000")
+    _validate_recipe(config.train)
     for field in ("g_lr", "d_lr"):
         if not 0.0 < values[field] < math.inf:
             raise UsageError(
@@ -279,10 +323,10 @@ def validate(config: RunConfig) -> None:
             raise UsageError(
                 f"{flag_of(field)} {values[field]} is outside [0, 1)", fix=f"{flag_of(field)} {defaults()[field]}"
             )
-    if not 0.0 <= values["orthogonal"] < math.inf:
-        raise UsageError(
-            f"--orthogonal {values['orthogonal']} is negative or not a number", fix="--orthogonal 0 switches it off"
-        )
+    for field in ("orthogonal", "lecam", "consistency"):
+        if not 0.0 <= values[field] < math.inf:
+            flag = flag_of(field)
+            raise UsageError(f"{flag} {values[field]} is negative or not a number", fix=f"{flag} 0 switches it off")
     if not math.isfinite(values["gain_start"]):
         raise UsageError(f"--gain-start {values['gain_start']} is not a number")
     if not 0 <= values["seed"] <= MAX_SEED:
@@ -311,15 +355,62 @@ def truncation_text(truncation: Optional[float]) -> str:
     return "none" if truncation is None else f"{truncation:.15g}"
 
 
+def decay_span(train: TrainConfig) -> Optional[Tuple[int, int]]:
+    """The first and the last step of ``--lr-decay START:STOP``.
+
+    Raises:
+        UsageError: it is not two steps in order.
+    """
+    if train.lr_decay is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", train.lr_decay)
+    if not match or int(match.group(1)) >= int(match.group(2)):
+        raise UsageError(
+            f"--lr-decay {train.lr_decay} is not START:STOP, two steps of which the second is the later",
+            fix=f"--lr-decay {train.steps // 2}:{train.steps}",
+        )
+    return int(match.group(1)), int(match.group(2))
+
+
+def augmentations(train: TrainConfig) -> Tuple[str, ...]:
+    """The parts of ``--augment``.
+
+    Raises:
+        UsageError: an unknown part, or one twice.
+    """
+    parts = () if train.augment == "none" else tuple(part.strip() for part in train.augment.split(","))
+    if set(parts) - set(AUGMENT) or len(set(parts)) < len(parts):
+        raise UsageError(
+            f"--augment {train.augment} is not none or some of {', '.join(AUGMENT)}",
+            fix=f"--augment {','.join(AUGMENT)}",
+        )
+    return parts
+
+
+def _validate_recipe(train: TrainConfig) -> None:
+    decay_span(train)
+    augmentations(train)
+    if train.batch_device is not None and train.batch % train.batch_device:
+        divisors = [size for size in range(1, min(train.batch_device, train.batch) + 1) if train.batch % size == 0]
+        raise UsageError(
+            f"--batch-device {train.batch_device} does not divide --batch {train.batch}",
+            fix=f"--batch-device {divisors[-1]}",
+        )
+    if train.freeze_classes and train.init_from is None:
+        raise UsageError(
+            "--freeze-classes without --init-from: the class tables would stay random", fix="--init-from RUN with it"
+        )
+
+
 def _validate_widths(model: ModelConfig) -> None:
     narrowest = 4 if model.resolution == 32 else 1
-    if narrowest * model.base_channels < 8:
-        least = 8 // narrowest
-        raise UsageError(
-            f"--base-channels {model.base_channels} is too narrow at {model.resolution} px: "
-            "the attention uses an eighth of the channels",
-            fix=f"--base-channels {least} or more",
-        )
+    for field, width in (("base_channels", model.base_channels), ("d_base_channels", model.d_channels)):
+        if narrowest * width < 8:
+            raise UsageError(
+                f"{flag_of(field)} {width} is too narrow at {model.resolution} px: "
+                "the attention uses an eighth of the channels",
+                fix=f"{flag_of(field)} {8 // narrowest} or more",
+            )
     parts = {32: 4, 64: 5, 128: 6}[model.resolution]
     if model.z_dim < parts:
         raise UsageError(

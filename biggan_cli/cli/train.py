@@ -11,6 +11,7 @@ from biggan_cli import config as configs
 from biggan_cli.cli import console, job, options
 from biggan_cli.config import PRESETS
 from biggan_cli.errors import UsageError
+from biggan_cli.rundir import expanded
 from biggan_cli.settings import NpuConfig
 
 _RECIPE = "Recipe"
@@ -23,7 +24,7 @@ def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional
     default = configs.defaults()[field]
     shown = [str(default)] if default is not None else []
     shown += [f"preset {name}: {preset.values[field]}" for name, preset in PRESETS.items() if field in preset.values]
-    text += f" ({'; '.join(shown)})"
+    text += f" ({'; '.join(shown)})" if shown else ""
     return typer.Option(
         configs.flag_of(field),
         help=text,
@@ -32,6 +33,15 @@ def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional
         show_default=False,
         autocompletion=options.among(*map(str, choices)) if choices else None,
     )
+
+
+def _differing(field: str) -> str:
+    """The default, and where a preset differs, in words of a switch."""
+    words = {True: "on", False: "off"}
+    told = [
+        f"preset {name}: {words[preset.values[field]]}" for name, preset in PRESETS.items() if field in preset.values
+    ]
+    return "; ".join([words[configs.defaults()[field]], *told])
 
 
 def _presets() -> str:
@@ -75,12 +85,60 @@ def train(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     as_json: options.JsonOption = False,
+    init_from: Annotated[
+        Optional[str],
+        typer.Option(
+            "--init-from",
+            metavar="RUN",
+            help="Start with the networks of this run; the classes may be others.",
+            show_default=False,
+            autocompletion=options.runs,
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
+    freeze_classes: Annotated[
+        Optional[bool],
+        typer.Option(
+            "--freeze-classes", help="With --init-from: the class tables stay as they are.", rich_help_panel=_RECIPE
+        ),
+    ] = None,
     batch: Annotated[Optional[int], _field("batch", "Pictures in each update.", _RECIPE)] = None,
+    batch_device: Annotated[
+        Optional[int],
+        _field(
+            "batch_device", "Pictures at a time, if the device cannot hold all: gradients are averaged.", _RECIPE, "N"
+        ),
+    ] = None,
     d_steps: Annotated[Optional[int], _field("d_steps", "Discriminator updates in each step.", _RECIPE)] = None,
     g_lr: Annotated[Optional[float], _field("g_lr", "Learning rate of the generator.", _RECIPE)] = None,
     d_lr: Annotated[Optional[float], _field("d_lr", "Learning rate of the discriminator.", _RECIPE)] = None,
     beta1: Annotated[Optional[float], _field("beta1", "Adam's decay of the gradient.", _RECIPE)] = None,
     beta2: Annotated[Optional[float], _field("beta2", "Adam's decay of its square.", _RECIPE)] = None,
+    lr_decay: Annotated[
+        Optional[str],
+        _field("lr_decay", "Both rates fall in a straight line to 0 between these steps.", _RECIPE, "START:STOP"),
+    ] = None,
+    flip: Annotated[
+        Optional[bool],
+        typer.Option(
+            "--flip/--no-flip",
+            help=f"Mirror half of the real pictures. ({_differing('flip')})",
+            rich_help_panel=_RECIPE,
+            show_default=False,
+        ),
+    ] = None,
+    augment: Annotated[
+        Optional[str],
+        _field("augment", "DiffAugment: some of color,translation,cutout by commas, or none.", _RECIPE, "A,B"),
+    ] = None,
+    lecam: Annotated[Optional[float], _field("lecam", "Strength of LeCam regularisation.", _RECIPE)] = None,
+    lecam_start: Annotated[
+        Optional[int], _field("lecam_start", "Step from which LeCam averages the logits.", _RECIPE)
+    ] = None,
+    consistency: Annotated[
+        Optional[float],
+        _field("consistency", "Strength of consistency regularisation: the same logit flipped and shifted.", _RECIPE),
+    ] = None,
     orthogonal: Annotated[
         Optional[float], _field("orthogonal", "Strength of the orthogonal regularisation.", _RECIPE)
     ] = None,
@@ -88,7 +146,13 @@ def train(
         Optional[str], _field("truncation", "Redraw z beyond T standard deviations; none: off.", _RECIPE, "T")
     ] = None,
     ema_decay: Annotated[Optional[float], _field("ema_decay", "Decay of the averaged generator.", _RECIPE)] = None,
+    ema_start: Annotated[
+        Optional[int], _field("ema_start", "Step from which the generator is averaged.", _RECIPE)
+    ] = None,
     base_channels: Annotated[Optional[int], _field("base_channels", "Width of both networks.", _RECIPE)] = None,
+    d_base_channels: Annotated[
+        Optional[int], _field("d_base_channels", "Width of the discriminator, if another.", _RECIPE)
+    ] = None,
     z_dim: Annotated[Optional[int], _field("z_dim", "Size of the latent.", _RECIPE)] = None,
     shared_dim: Annotated[Optional[int], _field("shared_dim", "Size of the class embedding.", _RECIPE)] = None,
     resample: Annotated[
@@ -110,9 +174,9 @@ def train(
         Optional[str],
         _field(
             "precision",
-            "fp32: the first 910's own default, whose convolutions take float16. mixed: float16 with a scaled loss. "
-            "full: float32 alone, where the device has it.",
-            _NPU,
+            "mixed: convolutions in 16 bits, bfloat16 or float16 with a scaled loss, whichever the device has. "
+            "fp32 on the first Ascend 910 is its own default, whose convolutions take float16; full: float32 alone.",
+            _RECIPE,
             choices=configs.PRECISIONS,
         ),
     ] = None,
@@ -186,6 +250,16 @@ def train(
         steps=steps,
         seed=seed,
         batch=batch,
+        batch_device=batch_device,
+        lr_decay=lr_decay,
+        flip=flip,
+        augment=augment,
+        lecam=lecam,
+        lecam_start=lecam_start,
+        consistency=consistency,
+        ema_start=ema_start,
+        d_base_channels=d_base_channels,
+        freeze_classes=freeze_classes,
         d_steps=d_steps,
         g_lr=g_lr,
         d_lr=d_lr,
@@ -209,13 +283,21 @@ def train(
     if truncation is not None:
         values["truncation"] = options.parse_truncation(truncation)
     other_data = os.environ.get(options.DATA_VARIABLE)
-    config = None if resume else _new_config(preset or "seed", values, other_data)
+    if resume and init_from:
+        raise UsageError("--resume goes on with a run, --init-from starts a new one", fix="leave one of them out")
+    config = None
+    if not resume:
+        values = _with_other_data(preset or "seed", values, other_data)
+        config = configs.resolve(preset or "seed", dict(values, init_from=init_from))
     with console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import modelarts as core
+        from biggan_cli.core.first_values import config_from
 
         for note in places.notes:
             report("warning", text=note)
         try:
+            if init_from:
+                config = config_from(init_from, values, preset or "seed", expanded(places.outdir))
             if config:
                 result = core.start(config, npu, places.outdir, dry_run, report)
             else:
@@ -228,11 +310,11 @@ def train(
         console.result(result._asdict(), as_json)
 
 
-def _new_config(preset: str, values, other_data: Optional[str]) -> configs.RunConfig:
-    """The configuration of a new run; without any other word, the data are ``other_data``."""
+def _with_other_data(preset: str, values, other_data: Optional[str]):
+    """The values of a new run; without any other word, the data are ``other_data``."""
     if "data" not in values and "data" not in PRESETS.get(preset, PRESETS["seed"]).values:
-        values = dict(values, **options.given(data=other_data))
-    return configs.resolve(preset, values)
+        return dict(values, **options.given(data=other_data))
+    return values
 
 
 def _npu_options(given: Sequence[str], precision: Optional[str]) -> Tuple[Tuple[str, str], ...]:

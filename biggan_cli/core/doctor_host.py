@@ -13,6 +13,7 @@ from biggan_cli.core.doctor_check import MISSING, OK, WRONG, Check, first_line, 
 from biggan_cli.errors import BigganError, NotReady, is_interrupt
 from biggan_cli.metrics.published import find_inception
 from biggan_cli.runtime import cache
+from biggan_cli.runtime.device import cpu_features
 from biggan_cli.runtime.process import output_of
 from biggan_cli.runtime.tf import tf
 from biggan_cli.runtime.versions import tensorflow_version
@@ -94,9 +95,8 @@ def lane(version: Tuple[int, int, int], tensorflow_version: Optional[str], devic
 
 def cpu(cpuinfo: str, architecture: str, cores: int) -> Check:
     """What the processor can, of a Linux ``/proc/cpuinfo``; empty: nobody knows."""
-    flags = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", cpuinfo, re.MULTILINE)
     model = re.search(r"^model name\s*:\s*(.*)$", cpuinfo, re.MULTILINE)
-    has = set(flags.group(1).split()) if flags else set()
+    has = cpu_features(cpuinfo)
     features = [feature for feature in _FEATURES if feature in has]
     name = model.group(1).strip() if model else architecture
     details = dict(model=name, architecture=architecture, cores=cores, features=features)

@@ -8,7 +8,7 @@ from biggan_cli.core import npu as npus
 from biggan_cli.core.reporting import Report
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
-from biggan_cli.runtime.device import chosen_npu, cpu_cores
+from biggan_cli.runtime.device import chosen_npu, cpu_cores, half_type
 from biggan_cli.runtime.npu_options import MIXED_FLOAT16, PRECISION_MODES
 from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.settings import NpuConfig
@@ -31,6 +31,12 @@ def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> Li
     preset = configs.PRESETS[config.preset]
     trained, held_out = len(dataset.labels), len(dataset.held_out_labels)
     rates = f"rates G {train.g_lr:g} D {train.d_lr:g}, beta1 {train.beta1:g}, beta2 {train.beta2:g}"
+    if train.lr_decay:
+        first, last = train.lr_decay.split(":")
+        rates += f", falling from step {first} to 0 at step {last}"
+    narrower = f" (discriminator {model.d_channels})" if model.d_channels != model.base_channels else ""
+    parts = f" in parts of {train.batch_device}" if train.batch_device not in (None, train.batch) else ""
+    averaged = f" from step {train.ema_start}" if train.ema_start else ""
     saved = f"checkpoints every {train.save_every} steps (the last {train.keep_checkpoints} kept)"
     return [
         ("run", where),
@@ -41,27 +47,47 @@ def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> Li
         ("discriminator", f"{parameter_count(discriminator_weights(model)):,} parameters"),
         (
             "network",
-            f"{model.resolution} px, base channels {model.base_channels}, z {model.z_dim}, "
+            f"{model.resolution} px, base channels {model.base_channels}{narrower}, z {model.z_dim}, "
             f"shared {model.shared_dim}, {train.resample} resampling",
         ),
         (
             "schedule",
-            f"{train.steps} steps of {train.d_steps} discriminator updates and 1 generator update, batch {train.batch}",
+            f"{train.steps} steps of {train.d_steps} discriminator updates and 1 generator update, "
+            f"batch {train.batch}{parts}",
         ),
-        ("optimizer", f"Adam, {rates}, orthogonal {train.orthogonal:g}"),
+        ("optimizer", f"Adam, {rates}"),
+        ("regularisation", _regularisation(train)),
+        *(
+            [("starts with", train.init_from + ", class tables frozen" * train.freeze_classes)]
+            if train.init_from
+            else []
+        ),
         (
             "latents",
-            f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}, seed {train.seed}",
+            f"truncation {configs.truncation_text(train.truncation)}, EMA decay {train.ema_decay:g}{averaged}, "
+            f"seed {train.seed}",
         ),
         ("device", _device_words(train, npu)),
         ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]
 
 
+def _regularisation(train: TrainConfig) -> str:
+    """What keeps the networks from learning the data by heart, or from running away."""
+    words = [
+        f"{name.replace('_', ' ')} {getattr(train, name):g}"
+        for name in ("orthogonal", "lecam", "consistency")
+        if getattr(train, name)
+    ]
+    words += ["flips"] * train.flip + [f"DiffAugment {train.augment}"] * (train.augment != "none")
+    return ", ".join(words) or "none"
+
+
 def _device_words(train: TrainConfig, npu: NpuConfig) -> str:
     host = f"{cpu_cores()} cores, TensorFlow {tensorflow_version()}"
     if train.device != "npu":
-        return f"{train.device}, float32, {host}"
+        mixed = half_type(train.device).name if train.precision == "mixed" else ""
+        return f"{train.device}, {f'mixed with {mixed}' if mixed else 'float32'}, {host}"
     mode = _npu_precision(train, npu)
     usual = " (the first 910's own default: convolutions take float16)" if mode == PRECISION_MODES["fp32"] else ""
     loops = f", loops of {npu.steps_per_loop} steps" if npu.steps_per_loop > 1 else ""

@@ -4,13 +4,12 @@ import contextlib
 import signal
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Union
-
-import numpy as np
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Union
 
 import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
+from biggan_cli.core import first_values
 from biggan_cli.core import npu as npus
 from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.grids import ProgressGrids, write_reals
@@ -20,14 +19,12 @@ from biggan_cli.core.reporting import Report, log_error, logged
 from biggan_cli.data import classes, datasets, pipeline
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import Interrupted, StepFailed, UsageError, is_interrupt
-from biggan_cli.model.architecture import discriminator_weights, generator_weights
-from biggan_cli.model.initial import initial_values
 from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, write_json
 from biggan_cli.runtime.device import npu_looped, open_session, require
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.settings import NpuConfig
-from biggan_cli.training import checkpoints, ema, loop
+from biggan_cli.training import checkpoints, loop, precision
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitor import Records
 from biggan_cli.training.step import build
@@ -79,6 +76,8 @@ def start(
     config = configs.replace(config, model=model)
     record = RunRecord(config, dataset.class_names, dataset.digest, biggan_cli.__version__)
     require(config.train.device)
+    precision.check(config.train)
+    first_values.check(record)
     if dry_run:
         check_writable(outdir)
         announce(record, npu, dataset, f"a new run in {outdir}", report)
@@ -138,6 +137,7 @@ def resume(
         dataset = datasets.load(spec, record.config.model.resolution)
         record = _with_data(record, spec, dataset, run)
         require(record.config.train.device)
+        precision.check(record.config.train)
         where = f"{run}, from step {reached}"
         if dry_run:
             announce(record, npu, dataset, where, report)
@@ -250,14 +250,14 @@ def _train_part(
     graph = tf.Graph()
     with graph.as_default():
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
-        start_data, batch = pipeline.iterator(source, config.model, config.train, part.first)
+        start_data, batch = pipeline.iterator(source, config.train, part.first)
         handles = build(config, batch)
     own_options = npus.options_of(part, job.options, run)
     with npus.explained(run, watch), open_session(graph, config.train.device, npu=own_options) as session:
         if checkpoint:
             checkpoints.restore(session, handles.variables, checkpoint, handles.optional)
         else:
-            start_values(session, handles.variables, _first_values(config))
+            start_values(session, handles.variables, first_values.first_values(record, report))
         session.run(start_data)
         count = job.npu.steps_per_loop
         if count > 1:
@@ -292,18 +292,3 @@ def _train_part(
 
 def _unwatched(record: Optional[Mapping[str, Any]]) -> None:
     """Nobody has to be told which device it is."""
-
-
-def _first_values(config: RunConfig) -> Dict[str, np.ndarray]:
-    """Start values of the seed; the averages start at the weights, the variances at 1, the rest at its own."""
-    random = np.random.RandomState([config.train.seed, 0])
-    g_values = initial_values(generator_weights(config.model), random)
-    for name in g_values:
-        if name.endswith("/gain/b"):
-            g_values[name] += np.float32(config.train.gain_start - 1.0)
-    values = dict(g_values, **initial_values(discriminator_weights(config.model), random))
-    values.update({ema.name_of(name): g_values[name] for name in generator_weights(config.model)})
-    for name, shape in ema.moving_shapes(config.model).items():
-        if name.endswith("variance"):
-            values[name] = np.ones(shape, np.float32)
-    return values

@@ -1,14 +1,15 @@
 """What a training step reads, as a pure function of (seed, step): a resumed run sees the same numbers."""
 
-from typing import Dict, NamedTuple
+from typing import Dict, NamedTuple, Optional
 
 import numpy as np
 
-from biggan_cli.config import ModelConfig, TrainConfig
+from biggan_cli.config import ModelConfig, TrainConfig, augmentations
+from biggan_cli.model import augment
 from biggan_cli.model.latents import draw_z
 from biggan_cli.runtime.tf import tf
 
-_ORDER, _LATENTS = 1, 2
+_ORDER, _LATENTS, _FLIPS, _CHANGES, _MOVES = 1, 2, 3, 4, 5
 
 
 class Batch(NamedTuple):
@@ -19,12 +20,21 @@ class Batch(NamedTuple):
         real_labels: int32 [D, N].
         z: float32 [D + 1, N, z_dim]; the last is the generator's own.
         fake_labels: int32 [D + 1, N].
+        changes: float32 [3 D + 1, N, 7] for what the discriminator sees: of each of its updates the real pictures, the
+            fakes, the moved ones; the last is for the generator's own. None without augmentation.
+        moves: float32 [D, N, 3] of the real pictures. None without consistency regularisation.
     """
 
     real_images: object
     real_labels: object
     z: object
     fake_labels: object
+    changes: Optional[object] = None
+    moves: Optional[object] = None
+
+    def given(self) -> Dict[str, object]:
+        """Name → content of those that there are."""
+        return {name: content for name, content in self._asdict().items() if content is not None}
 
 
 class BatchSource:
@@ -41,15 +51,32 @@ class BatchSource:
 
     def __call__(self, step) -> Batch:
         step = int(step)
-        train = self._train
-        random = np.random.RandomState([train.seed, _LATENTS, step])
+        train, resolution = self._train, self._model.resolution
+        random = self._random(_LATENTS, step)
         chosen = self._places(step).reshape(train.d_steps, train.batch)
+        fakes = (train.d_steps + 1, train.batch)
+        images = self._images[chosen]
+        if train.flip:
+            mirrored = self._random(_FLIPS, step).random_sample(chosen.shape) < 0.5
+            images[mirrored] = images[mirrored][:, :, ::-1]
+        changes = moves = None
+        if augmentations(train):
+            shape = (3 * train.d_steps + 1, train.batch)
+            changes = augment.draw_changes(self._random(_CHANGES, step), shape, resolution)
+        if train.consistency:
+            moves = augment.draw_moves(self._random(_MOVES, step), chosen.shape, resolution)
         return Batch(
-            real_images=self._images[chosen],
+            real_images=images,
             real_labels=self._labels[chosen],
-            z=draw_z(random, (train.d_steps + 1, train.batch, self._model.z_dim), train.truncation),
-            fake_labels=random.randint(0, self._model.num_classes, (train.d_steps + 1, train.batch)).astype(np.int32),
+            z=draw_z(random, (*fakes, self._model.z_dim), train.truncation),
+            fake_labels=random.randint(0, self._model.num_classes, fakes).astype(np.int32),
+            changes=changes,
+            moves=moves,
         )
+
+    def _random(self, purpose: int, step: int) -> np.random.RandomState:
+        """A stream of its own for each purpose: what one option draws changes nothing of another."""
+        return np.random.RandomState([self._train.seed, purpose, step])
 
     def _places(self, step: int) -> np.ndarray:
         """Which pictures step ``step`` reads: a slice of the sequence of all passes, int [d_steps * batch]."""
@@ -65,23 +92,22 @@ class BatchSource:
         return np.random.RandomState([self._train.seed, _ORDER, number]).permutation(len(self._labels))
 
 
-def iterator(source: BatchSource, model: ModelConfig, train: TrainConfig, start: int):
+def iterator(source: BatchSource, train: TrainConfig, start: int):
     """A tf.data iterator over the batches of steps ``start`` … ``train.steps`` - 1, prepared ahead on the host.
 
     Returns:
         (initializer, :class:`Batch` of tensors with static shapes).
     """
-    types = Batch(tf.uint8, tf.int32, tf.float32, tf.int32)
-    reals, fakes, side = (train.d_steps, train.batch), (train.d_steps + 1, train.batch), model.resolution
-    shapes = Batch((*reals, side, side, 3), reals, (*fakes, model.z_dim), fakes)
+    forms = {name: (tf.as_dtype(array.dtype), array.shape) for name, array in source(start).given().items()}
+    types = [dtype for dtype, _ in forms.values()]
 
     def batch_of(step):
-        tensors = tf.numpy_function(lambda step: tuple(source(step)), [step], list(types))
-        for tensor, shape in zip(tensors, shapes):
+        tensors = tf.numpy_function(lambda step: list(source(step).given().values()), [step], types)
+        for tensor, (_, shape) in zip(tensors, forms.values()):
             tensor.set_shape(shape)
         return tuple(tensors)
 
     with tf.name_scope("data"):  # its operations take no name of a variable
         dataset = tf.data.Dataset.range(start, train.steps).map(batch_of).prefetch(2)
         batches = tf.data.make_initializable_iterator(dataset)
-        return batches.initializer, Batch(*batches.get_next())
+        return batches.initializer, Batch(**dict(zip(forms, batches.get_next())))

@@ -112,7 +112,7 @@ def discriminator_weights(config: ModelConfig) -> Weights:
     weights: Weights = {}
     inputs = 3
     for number, multiple in enumerate(table.channels, start=1):
-        outputs = multiple * config.base_channels
+        outputs = multiple * config.d_channels
         block = f"discriminator/block{number}"
         _conv(weights, block + "/conv1", 3, inputs, outputs)
         _conv(weights, block + "/conv2", 3, outputs, outputs)

@@ -1,4 +1,4 @@
-"""Changes of pictures before the discriminator sees them: differentiable, of fixed shapes, with the chance drawn outside.
+"""Changes of pictures before the discriminator sees them: differentiable, of fixed shapes, drawn on the host.
 
 ``color``        brightness, saturation and contrast
 ``translation``  a shift of up to an eighth of the side; what comes in is 0

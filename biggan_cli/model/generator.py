@@ -46,6 +46,7 @@ def generator(
     moments: Moments,
     fused: bool = True,
     batch_norm: Callable = layers.batch_normalization,
+    dtype=None,
 ):
     """Images from latents.
 
@@ -57,6 +58,7 @@ def generator(
             where they are folded into the weights, the 1 of the gain too.
         fused: resample inside the convolutions.
         batch_norm: as :func:`biggan_cli.model.layers.batch_normalization`.
+        dtype: of the pictures between the layers; None: float32.
 
     Returns:
         float32 [N, resolution, resolution, 3] in [-1, 1].
@@ -78,7 +80,7 @@ def generator(
     x = layers.dense(
         tf.concat([chunks[0], embedding], axis=1), weights["generator/dense/w"], weights["generator/dense/b"]
     )
-    x = tf.reshape(x, [-1, 4, 4, table.channels[0] * config.base_channels])
+    x = tf.cast(tf.reshape(x, [-1, 4, 4, table.channels[0] * config.base_channels]), dtype or tf.float32)
     for number, chunk in enumerate(chunks[1:], start=1):
         block = f"generator/block{number}"
         with tf.name_scope(f"block{number}"):
@@ -93,7 +95,7 @@ def generator(
                 x = layers.self_attention(x, weights, "generator/attention", fused)
     x = norm(x, "generator/bn", weights["generator/bn/gamma"], weights["generator/bn/beta"])
     x = layers.conv(tf.nn.relu(x), weights["generator/conv/w"], weights["generator/conv/b"])
-    return tf.tanh(x)
+    return tf.tanh(tf.cast(x, tf.float32))
 
 
 def _shortcut(x, w, b, fused: bool):

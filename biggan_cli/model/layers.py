@@ -1,4 +1,7 @@
-"""The layers of both networks as functions of tensors. NHWC, float32."""
+"""The layers of both networks as functions of tensors. NHWC.
+
+Weights are float32; a layer computes in the type of its input, which is float32 too but in mixed precision.
+"""
 
 from typing import Tuple
 
@@ -11,12 +14,16 @@ NORM_EPSILON = 1e-12
 
 def dense(x, w, b):
     """[N, in] @ [in, out] + [out] → [N, out]."""
-    return tf.nn.bias_add(tf.matmul(x, w), b)
+    return _biased(tf.matmul(x, tf.cast(w, x.dtype)), b)
 
 
 def conv(x, w, b):
     """Convolution with stride 1 that keeps height and width: [N, H, W, in], [k, k, in, out] → [N, H, W, out]."""
-    return tf.nn.bias_add(tf.nn.conv2d(x, w, strides=[1, 1, 1, 1], padding="SAME"), b)
+    return _biased(tf.nn.conv2d(x, tf.cast(w, x.dtype), strides=[1, 1, 1, 1], padding="SAME"), b)
+
+
+def _biased(x, b):
+    return tf.nn.bias_add(x, tf.cast(b, x.dtype))
 
 
 def upsample(x):
@@ -43,8 +50,8 @@ def upsample_conv(x, w, b, fused: bool):
     for lower, rows in enumerate(_halves(w, axis=0)):
         for right, kernel in enumerate(_halves(rows, axis=1)):
             padded = tf.pad(x, [[0, 0], [1 - lower, lower], [1 - right, right], [0, 0]])
-            parts.append(tf.nn.conv2d(padded, kernel, strides=[1, 1, 1, 1], padding="VALID"))
-    return tf.nn.bias_add(tf.nn.depth_to_space(tf.concat(parts, axis=3), 2), b)
+            parts.append(tf.nn.conv2d(padded, tf.cast(kernel, x.dtype), strides=[1, 1, 1, 1], padding="VALID"))
+    return _biased(tf.nn.depth_to_space(tf.concat(parts, axis=3), 2), b)
 
 
 def _halves(w, axis: int):
@@ -61,7 +68,7 @@ def conv_downsample(x, w, b, fused: bool):
     if not fused:
         return downsample(conv(x, w, b))
     kernel = 0.25 * _shifted_sum(_shifted_sum(w, 0), 1)
-    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=[1, 2, 2, 1], padding="SAME"), b)
+    return _biased(tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=[1, 2, 2, 1], padding="SAME"), b)
 
 
 def _shifted_sum(w, axis: int):
@@ -102,9 +109,10 @@ def self_attention(x, weights, name: str, fused: bool):
     theta = tf.reshape(conv1x1(x, "theta"), [-1, height * width, channels // 8])
     phi = tf.reshape(pooled("phi"), [-1, height * width // 4, channels // 8])
     g = tf.reshape(pooled("g"), [-1, height * width // 4, channels // 2])
-    attention = tf.nn.softmax(tf.matmul(theta, phi, transpose_b=True))
+    scores = tf.cast(tf.matmul(theta, phi, transpose_b=True), tf.float32)
+    attention = tf.cast(tf.nn.softmax(scores), x.dtype)
     attended = tf.reshape(tf.matmul(attention, g), [-1, height, width, channels // 2])
-    return x + weights[name + "/scale"] * conv1x1(attended, "output")
+    return x + tf.cast(weights[name + "/scale"], x.dtype) * conv1x1(attended, "output")
 
 
 def as_matrix(w, weight: Weight):

@@ -13,6 +13,21 @@ def generator_hinge(fake_logits):
     return -tf.reduce_mean(fake_logits)
 
 
+def lecam(real_logits, fake_logits, real_average, fake_average):
+    """mean(max(0, real - fake_average)²) + mean(max(0, real_average - fake)²), a scalar.
+
+    Keeps the logits of each side from running away from where the other side's have been.
+    Source: Tseng et al. 2021 (arXiv:2104.03310), in the one-sided form of its official code.
+    """
+    real, fake = tf.nn.relu(real_logits - fake_average), tf.nn.relu(real_average - fake_logits)
+    return tf.reduce_mean(tf.square(real)) + tf.reduce_mean(tf.square(fake))
+
+
+def consistency(logits, other_logits):
+    """mean((logits - other_logits)²), a scalar (Zhang et al. 2020, arXiv:1910.12027, on the logits)."""
+    return tf.reduce_mean(tf.squared_difference(logits, other_logits))
+
+
 def orthogonal_regularization(kernels):
     """Half the squared sum of the off-diagonal of W Wᵀ, summed over ``kernels`` [k, k, in, out] (rows of W = filters).
 

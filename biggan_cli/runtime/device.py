@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import ContextManager, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import ContextManager, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from biggan_cli.errors import NotReady, UsageError
 from biggan_cli.runtime.npu_options import Value
@@ -68,6 +68,29 @@ def require(device: str) -> None:
         )
     if device == "npu":
         _require_npu()
+
+
+def half_type(device: str):
+    """The 16-bit type of mixed precision on a CPU or a GPU: bfloat16 where it is fast, else float16 on GPUs.
+
+    Raises:
+        NotReady: the CPU, or this TensorFlow on a CPU, has none.
+    """
+    if device == "gpu":
+        gpu = tf.config.experimental.list_physical_devices("GPU")[0]
+        ask = getattr(tf.config.experimental, "get_device_details", lambda gpu: {})  # not in 1.15
+        return tf.bfloat16 if ask(gpu).get("compute_capability", (0, 0)) >= (8, 0) else tf.float16
+    if tf.__version__.startswith("1."):
+        raise NotReady(
+            f"--precision mixed: TensorFlow {tf.__version__} computes nothing in 16 bits on a CPU",
+            fix="--precision fp32, or the lane of TensorFlow 2",
+        )
+    if not cpu_features() & {"avx512_bf16", "amx_bf16", "bf16"}:
+        raise NotReady(
+            "--precision mixed: this CPU has no instructions for bfloat16 (avx512_bf16, amx_bf16, or bf16 of ARM)",
+            fix="--precision fp32",
+        )
+    return tf.bfloat16
 
 
 def choose_npu(number: Optional[int]) -> None:
@@ -156,6 +179,15 @@ def release_memory() -> None:
     """Give what closed sessions used back to the system, which C libraries otherwise keep for later: some 300 MB."""
     with contextlib.suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def cpu_features(cpuinfo: Optional[str] = None) -> FrozenSet[str]:
+    """The features of a Linux ``/proc/cpuinfo``, this machine's by default; nothing where nobody knows."""
+    if cpuinfo is None:
+        with contextlib.suppress(OSError):
+            cpuinfo = Path("/proc/cpuinfo").read_text(errors="replace")
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", cpuinfo or "", re.MULTILINE)
+    return frozenset(flags.group(1).split()) if flags else frozenset()
 
 
 def cpu_cores() -> int:

@@ -28,14 +28,15 @@ def moving_moments(values: Mapping, model: ModelConfig) -> Dict[str, Tuple]:
     return {name: (values[name + "/moving_mean"], values[name + "/moving_variance"]) for name in batch_norms(model)}
 
 
-def decay_at(step, decay: float):
-    """min(decay, (1 + step) / (10 + step)): the warm-up lets the first averages follow quickly.
+def decay_at(step, decay: float, start: int = 0):
+    """min(decay, (1 + step) / (10 + step)), and 0 before step ``start``: the first averages follow quickly.
 
     Args:
         step: int32, the updates before this one.
     """
     count = tf.cast(step, tf.float32)
-    return tf.minimum(decay, (1.0 + count) / (10.0 + count))
+    warm = tf.minimum(decay, (1.0 + count) / (10.0 + count))
+    return warm * tf.cast(step >= start, tf.float32) if start else warm
 
 
 def named_moments(moments: Mapping) -> Dict:

@@ -9,7 +9,7 @@ import numpy as np
 
 from biggan_cli.rundir import RunDir, whole_file
 from biggan_cli.runtime.tf import tf
-from biggan_cli.training.loss_scale import COUNTS
+from biggan_cli.training.precision import COUNTS
 
 _NOT_DRAWN = ("step", "steps_in_record", "maintenance_seconds", "elapsed_seconds", "remaining_seconds")
 

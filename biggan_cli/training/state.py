@@ -8,6 +8,9 @@ from biggan_cli.config import ModelConfig, RunConfig
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_shapes
 from biggan_cli.training import ema
 
+LECAM = ("lecam/real", "lecam/fake")
+"""The averages of the logits that LeCam regularisation keeps, where a run has it."""
+
 
 def powers_of(network: str) -> Tuple[str, str]:
     """The names of the powers of Adam's betas, as TensorFlow calls them: the discriminator's optimizer was first."""

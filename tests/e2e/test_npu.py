@@ -201,7 +201,7 @@ import numpy as np
 sizes = dict(base_channels=2, z_dim=8, shared_dim=4, batch=4, d_steps=1, device="npu", precision="mixed")
 config = configs.resolve("digits", sizes)
 source = pipeline.BatchSource(np.zeros([8, 32, 32, 3], np.uint8), np.zeros(8, np.int32), config.model, config.train)
-build(config, pipeline.iterator(source, config.model, config.train, 0)[1])
+build(config, pipeline.iterator(source, config.train, 0)[1])
 found = set()
 for op in tf.get_default_graph().get_operations():
     if op.type == "Const" and op.outputs[0].dtype == tf.float32 and not op.outputs[0].shape.dims:

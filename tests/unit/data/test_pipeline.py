@@ -1,5 +1,7 @@
 """The batches: a pure function of (seed, step), every picture equally often, the right shapes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,14 +60,43 @@ def test_shapes_types_and_ranges():
     assert len(counts) == 5 and np.abs(counts / counts.sum() - 0.2).max() < 0.03
 
 
-@pytest.mark.parametrize("start", (0, 3))
-def test_the_iterator_gives_the_steps_from_its_start(start):
-    batches, train = source(steps=6)
+@pytest.mark.parametrize("start, changes", ((0, {}), (3, {}), (1, dict(augment="color", consistency=1.0))))
+def test_the_iterator_gives_the_steps_from_its_start(start, changes):
+    batches, train = source(steps=6, **changes)
     with tf.Graph().as_default(), tf.Session() as session:
-        initializer, tensors = iterator(batches, MODEL, train, start)
-        assert [tensor.shape.is_fully_defined() for tensor in tensors] == [True] * 4
+        initializer, batch = iterator(batches, train, start)
+        tensors = batch.given()
+        assert [tensor.shape.is_fully_defined() for tensor in tensors.values()] == [True] * len(tensors)
         session.run(initializer)
         for step in range(start, 6):
-            assert same(Batch(*session.run(tensors)), source(steps=6)[0](step))
+            assert same(Batch(**session.run(tensors)), source(steps=6, **changes)[0](step))
         with pytest.raises(tf.errors.OutOfRangeError):
             session.run(tensors)
+
+
+def test_half_of_the_pictures_are_mirrored_and_nothing_else_changes():
+    """A gradient from left to right tells; what is drawn besides is the same with and without."""
+    images = np.zeros((COUNT, 32, 32, 3), np.uint8)
+    images[:] = np.arange(32)[:, None]
+    labels = (np.arange(COUNT) % 5).astype(np.int32)
+    train = TrainConfig(batch=50, d_steps=2, steps=50)
+    straight, flipped = (BatchSource(images, labels, MODEL, replace(train, flip=flip)) for flip in (False, True))
+    mirrored = []
+    for step in range(8):
+        theirs, ours = straight(step), flipped(step)
+        ways = ours.real_images[:, :, 0, 0, 0] == 31
+        np.testing.assert_array_equal(ours.real_images[ways], theirs.real_images[ways][:, :, ::-1])
+        np.testing.assert_array_equal(ours.real_images[~ways], theirs.real_images[~ways])
+        assert same(ours._replace(real_images=theirs.real_images), theirs)
+        mirrored.append(ways.mean())
+    assert abs(np.mean(mirrored) - 0.5) < 0.06  # 800 coins: three standard deviations are 0.053
+    assert (images == np.arange(32)[:, None]).all()
+
+
+def test_what_an_option_draws_changes_nothing_of_another():
+    plain, _ = source()
+    both, _ = source(augment="color,cutout", consistency=10.0)
+    batch = both(4)
+    assert batch.changes.shape == (7, 4, 7) and batch.moves.shape == (2, 4, 3)
+    assert same(batch._replace(changes=None, moves=None), plain(4))
+    assert same(source(augment="translation", consistency=1.0)[0](4), batch)

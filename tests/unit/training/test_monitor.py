@@ -7,8 +7,8 @@ import pytest
 
 from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.tf import tf
-from biggan_cli.training.loss_scale import COUNTS
 from biggan_cli.training.monitor import Records, Ticks, status
+from biggan_cli.training.precision import COUNTS
 from biggan_cli.training.step import METRICS
 
 

@@ -10,60 +10,20 @@ from biggan_cli.data import datasets, pipeline
 from biggan_cli.data.pipeline import Batch
 from biggan_cli.deploy.operators import operators_of_atc
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
-from biggan_cli.model.initial import initial_values
-from biggan_cli.runtime.tf import assign_values, tf
+from biggan_cli.runtime.tf import tf
 from biggan_cli.training import ema
 from biggan_cli.training.state import state_shapes
 from biggan_cli.training.step import METRICS, build
+from tests.stepping import Training
 
 CONFIG = configs.resolve(
     "seed", dict(data="digits", base_channels=2, z_dim=8, shared_dim=4, batch=3, d_steps=2, ema_decay=0.5, g_lr=1e-3)
 )
 
 
-class Training:
-    """A training graph with fed batches, its values before and after each step."""
-
-    def __init__(self, config=CONFIG, seed=0):
-        self.config = config
-        model, train = config.model, config.train
-        d, n = train.d_steps, train.batch
-        with tf.Graph().as_default():
-            self.batch = Batch(
-                tf.placeholder(tf.uint8, [d, n, 32, 32, 3]),
-                tf.placeholder(tf.int32, [d, n]),
-                tf.placeholder(tf.float32, [d + 1, n, model.z_dim]),
-                tf.placeholder(tf.int32, [d + 1, n]),
-            )
-            self.handles = build(config, self.batch)
-            self.session = tf.Session()
-            self.session.run(tf.global_variables_initializer())
-        random = np.random.RandomState(seed)
-        weights = dict(generator_weights(model), **discriminator_weights(model))
-        self.start = dict(self.values(), **initial_values(weights, random))
-        self.data = [
-            random.randint(0, 256, self.batch.real_images.shape.as_list()),
-            random.randint(0, 10, [d, n]),
-            random.standard_normal([d + 1, n, model.z_dim]),
-            random.randint(0, 10, [d + 1, n]),
-        ]
-
-    def reset(self):
-        assign_values(self.session, self.handles.variables, self.start)
-        return self
-
-    def values(self):
-        return self.session.run(self.handles.variables)
-
-    def step(self, **changes):
-        data = dict(zip(Batch._fields, self.data), **changes)
-        feed = {getattr(self.batch, name): array for name, array in data.items()}
-        return dict(zip(METRICS, self.session.run([self.handles.metrics, self.handles.train_op], feed)[0]))
-
-
 @pytest.fixture(scope="module")
 def training():
-    return Training()
+    return Training(CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +42,7 @@ def test_the_variables_are_those_that_are_listed():
     dataset = datasets.load("digits", 32)
     source = pipeline.BatchSource(dataset.images, dataset.labels, CONFIG.model, CONFIG.train)
     with tf.Graph().as_default():
-        batch = pipeline.iterator(source, CONFIG.model, CONFIG.train, 0)[1]
+        batch = pipeline.iterator(source, CONFIG.train, 0)[1]
         variables = build(CONFIG, batch).variables
     found = {name: tuple(variable.shape.as_list()) for name, variable in variables.items()}
     assert found == state_shapes(CONFIG.model)
@@ -130,7 +90,7 @@ def test_ema_with_warm_up(history):
 def test_moving_averages_follow_the_batch(history, training):
     """The first batch norm sees the dense layer's output alone, which NumPy can make."""
     start, after = history[0][0], history[0][1]
-    z, y = training.data[2][-1], training.data[3][-1]
+    z, y = training.data["z"][-1], training.data["fake_labels"][-1]
     cond = np.concatenate([z[:, :2], start["generator/embed/w"][y]], axis=1)
     x = (cond @ start["generator/dense/w"] + start["generator/dense/b"]).reshape(-1, 8)
     name = "generator/block1/cbn1/moving_"
@@ -143,7 +103,8 @@ def test_both_updates_of_the_discriminator_are_those_of_adam():
     config = replace(CONFIG, train=replace(CONFIG.train, beta1=0.5, beta2=0.9, d_lr=1e-2))
     twice = Training(config).reset()
     once = Training(replace(config, train=replace(config.train, d_steps=1)))
-    once.start, once.data = twice.start, [part[:size] for part, size in zip(twice.data, (1, 1, 2, 2))]
+    sizes = dict(real_images=1, real_labels=1, z=2, fake_labels=2)
+    once.start, once.data = twice.start, {name: array[: sizes[name]] for name, array in twice.data.items()}
     once.reset().step()
     twice.step()
     first, second = once.values(), twice.values()
@@ -167,11 +128,11 @@ def test_adam_moves_by_its_rate(history):
     assert np.median(moved) == pytest.approx(CONFIG.train.g_lr, rel=1e-2)
 
 
-@pytest.mark.parametrize("part", Batch._fields)
+@pytest.mark.parametrize("part", ("real_images", "real_labels", "z", "fake_labels"))
 @pytest.mark.parametrize("place", (0, 1, 2))
 def test_every_update_reads_its_own_batch(training, part, place):
     """Changing what only one of the updates reads changes what the step gives."""
-    data = dict(zip(Batch._fields, training.data))
+    data = training.data
     if place >= len(data[part]):
         place = 0
     changed = data[part].copy()
