@@ -7,8 +7,11 @@ from typing import List
 import typer
 
 from biggan_cli.cli.app import app
+from biggan_cli.config import PRESETS
 from biggan_cli.rundir import whole_file
 
+PRESETS_START = "<!-- presets: made by `make docs` -->"
+PRESETS_END = "<!-- end of the presets -->"
 START = "<!-- command reference: made by `make docs` -->"
 END = "<!-- end of the command reference -->"
 
@@ -28,17 +31,26 @@ def reference() -> str:
     return "\n".join(parts)
 
 
+def presets() -> str:
+    """Markdown: a table of the presets."""
+    rows = ["| preset | from | known to give | known to cost |", "|---|---|---|---|"]
+    rows += [f"| `{name}` | {preset.source} | {preset.reaches} | {preset.cost} |" for name, preset in PRESETS.items()]
+    return "\n".join(rows) + "\n"
+
+
 def with_reference(text: str) -> str:
-    """A README with its command reference made anew.
+    """A README with its command reference and its table of presets made anew.
 
     Raises:
-        ValueError: the marks around the reference are missing.
+        ValueError: the marks around one of them are missing.
     """
-    before, _, rest = text.partition(START)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise ValueError("no marks for the command reference")
-    return f"{before}{START}\n\n{reference()}\n{END}{after}"
+    for start, made, end in ((START, reference(), END), (PRESETS_START, presets(), PRESETS_END)):
+        before, _, rest = text.partition(start)
+        _, mark, after = rest.partition(end)
+        if not mark:
+            raise ValueError(f"there is no {start} … {end}")
+        text = f"{before}{start}\n\n{made}\n{end}{after}"
+    return text
 
 
 def _row(parameter) -> str:

@@ -20,11 +20,9 @@ _NPU = "Ascend NPU"
 
 
 def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional[str] = None, choices=()):
-    """The option of a configuration field; the help names its default and where a preset differs."""
+    """The option of a configuration field; the help names its default, which a preset may change."""
     default = configs.defaults()[field]
-    shown = [str(default)] if default is not None else []
-    shown += [f"preset {name}: {preset.values[field]}" for name, preset in PRESETS.items() if field in preset.values]
-    text += f" ({'; '.join(shown)})" if shown else ""
+    text += f" ({default})" if default is not None else ""
     return typer.Option(
         configs.flag_of(field),
         help=text,
@@ -33,20 +31,6 @@ def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional
         show_default=False,
         autocompletion=options.among(*map(str, choices)) if choices else None,
     )
-
-
-def _differing(field: str) -> str:
-    """The default, and where a preset differs, in words of a switch."""
-    words = {True: "on", False: "off"}
-    told = [
-        f"preset {name}: {words[preset.values[field]]}" for name, preset in PRESETS.items() if field in preset.values
-    ]
-    return "; ".join([words[configs.defaults()[field]], *told])
-
-
-def _presets() -> str:
-    told = (f"{name}: {preset.source} ({preset.reaches})" for name, preset in PRESETS.items())
-    return f"Named settings. {'; '.join(told)}."
 
 
 def train(
@@ -62,7 +46,11 @@ def train(
     preset: Annotated[
         Optional[str],
         typer.Option(
-            "--preset", metavar="NAME", help=_presets(), show_default="seed", autocompletion=options.among(*PRESETS)
+            "--preset",
+            metavar="NAME",
+            help=f"Named settings: {', '.join(PRESETS)}. --dry-run shows one, with its source and what it gives.",
+            show_default="seed",
+            autocompletion=options.among(*PRESETS),
         ),
     ] = None,
     steps: Annotated[Optional[int], _field("steps", "Generator updates in all.")] = None,
@@ -122,7 +110,7 @@ def train(
         Optional[bool],
         typer.Option(
             "--flip/--no-flip",
-            help=f"Mirror half of the real pictures. ({_differing('flip')})",
+            help="Mirror half of the real pictures. (off)",
             rich_help_panel=_RECIPE,
             show_default=False,
         ),

@@ -42,6 +42,7 @@ def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> Li
         ("run", where),
         ("preset", f"{config.preset}: {preset.source}"),
         ("known to give", preset.reaches),
+        ("known to cost", preset.cost),
         ("data", f"{train.data}: {trained} to train, {held_out} held out, {model.num_classes} classes"),
         ("generator", f"{parameter_count(generator_weights(model)):,} parameters"),
         ("discriminator", f"{parameter_count(discriminator_weights(model)):,} parameters"),

@@ -48,12 +48,13 @@ def test_the_table_of_latencies_has_a_row_for_each_graph():
 
 
 @pytest.mark.slow
-def test_the_table_of_corrections_has_a_row_for_each_variant(tmp_path):
-    """Two steps of one seed: that it runs and what its cells hold."""
-    script = str(EXAMPLES / "02_corrections" / "compare.py")
-    size = ["--steps", "2", "--seeds", "1", "--samples", "96", "--variants", "2"]
-    words = run_example(["python", script, *size, "--outdir", str(tmp_path)], tmp_path)
+def test_the_tables_of_recipes_have_a_row_for_each_variant(tmp_path):
+    """Two steps of one seed: that it runs, what its cells hold, and that a second call takes what is there."""
+    script = str(EXAMPLES / "02_recipes" / "compare.py")
+    size = ["--steps", "2", "--seeds", "1", "--samples", "96", "--variants", "2", "--outdir", str(tmp_path)]
+    words = run_example(["python", script, "corrections", *size], tmp_path)
     rows = re.findall(r"^\| (.+?) \| (\d\.\d{3}) ± 0\.000 \| (\d+\.\d) ± 0\.0 \|$", words, re.MULTILINE)
     assert [name for name, _, _ in rows] == ["reference, as documented", "+ gain centred on 1"]
     assert rows[0][2] != rows[1][2]
     assert len((tmp_path / "corrections.jsonl").read_text().splitlines()) == 2
+    assert run_example(["python", script, "corrections", *size], tmp_path) == words

@@ -1,13 +1,14 @@
 """Configuration: defaults, presets, rules, and what a stored one must be."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from biggan_cli import config as configs
 from biggan_cli.config import PRESETS, ModelConfig, RunRecord, TrainConfig
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
 
 
 def rejected(preset="seed", **values):
@@ -33,7 +34,18 @@ def test_flags_over_preset_over_defaults():
 
 def test_every_preset_says_where_it_comes_from():
     for preset in PRESETS.values():
-        assert preset.source and preset.reaches
+        assert preset.source and preset.reaches and preset.cost
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_resolves_and_is_whole(name):
+    """What a preset names is what the run has; those for CIFAR-10 have the networks of their source."""
+    config = configs.resolve(name, dict(data="digits"))
+    own = dict(asdict(config.model), **asdict(config.train))
+    assert {key: own[key] for key in PRESETS[name].values} == PRESETS[name].values
+    sizes = [parameter_count(weights(config.model)) for weights in (generator_weights, discriminator_weights)]
+    if name.startswith("cifar10"):
+        assert [size / own - 1 for size, own in zip(sizes, (9.416e6, 2.415e6))] == pytest.approx([0, 0], abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +69,19 @@ def test_every_preset_says_where_it_comes_from():
         (dict(resolution=64, base_channels=4), "--base-channels 4"),
         (dict(z_dim=3), "--z-dim 3"),
         (dict(save_every=0), "--save-every 0"),
+        (dict(batch=64, batch_device=24), "--batch-device 24 does not divide --batch 64"),
+        (dict(batch_device=0), "--batch-device 0"),
+        (dict(d_base_channels=1), "--d-base-channels 1"),
+        (dict(augment="colour"), "--augment colour"),
+        (dict(augment="cutout,cutout"), "--augment cutout,cutout"),
+        (dict(lecam=-0.3), "--lecam -0.3"),
+        (dict(lecam_start=-1), "--lecam-start -1"),
+        (dict(consistency=float("inf")), "--consistency inf"),
+        (dict(ema_start=-1), "--ema-start -1"),
+        (dict(lr_decay="100"), "--lr-decay 100 is not START:STOP"),
+        (dict(lr_decay="100:100"), "--lr-decay 100:100"),
+        (dict(freeze_classes=True), "--freeze-classes without --init-from"),
+        (dict(precision="full"), "--precision full is for --device npu"),
     ),
 )
 def test_a_bad_value_names_its_flag(values, flag):
@@ -107,6 +132,14 @@ def test_a_spoilt_record_is_refused(spoil, words):
     with pytest.raises(StepFailed) as raised:
         configs.from_json(stored, "config.json")
     assert raised.value.message.startswith("config.json") and words in raised.value.message
+
+
+def test_a_record_of_before_an_option_is_as_it_was_then():
+    stored = json.loads(json.dumps(configs.to_json(record())))
+    for part, keys in (("model", ("d_base_channels",)), ("train", ("precision", "flip", "lecam", "batch_device"))):
+        for key in keys:
+            stored["config"][part].pop(key)
+    assert configs.from_json(stored, "x") == record()
 
 
 def test_what_a_resumed_run_may_change():
