@@ -188,7 +188,7 @@ PRESETS = {
     "cifar10": Preset(
         source=f"{_PEER}: a discriminator of half the width, 5 updates of it a step, equal rates, flips",
         reaches=f"published for the peer: FID 4.16 against the training set, IS 9.96; {_UNTRIED}",
-        cost="published for the peer: 13 hours on one GPU",
+        cost="published for the peer: 13 hours",
         values=_CIFAR10,
     ),
     "cifar10-best": Preset(
