@@ -9,6 +9,7 @@ from biggan_cli import config as configs
 from biggan_cli.data import datasets, pipeline
 from biggan_cli.data.pipeline import Batch
 from biggan_cli.deploy.operators import operators_of_atc
+from biggan_cli.model import augment
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training import ema
@@ -140,11 +141,11 @@ def test_every_update_reads_its_own_batch(training, part, place):
     assert training.reset().step(**{part: changed}) != training.reset().step()
 
 
-def test_shapes_are_static_and_types_are_those_of_an_accelerator(training):
+def static_and_narrow(operations):
     """An NPU compiles the graph once for fixed shapes and has no 64-bit arithmetic."""
     outputs = [
         (operation.type, tensor)
-        for operation in training.handles.step.graph.get_operations()
+        for operation in operations
         for tensor in operation.outputs
         if operation.type != "BroadcastGradientArgs"  # folded away: its inputs are the static shapes
     ]
@@ -170,19 +171,43 @@ def test_fused_and_plain_training_agree(training):
         assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
 
 
-def test_every_operator_is_one_that_an_npu_has():
-    """At each resolution and with both ways of resampling; of control flow and of checks for NaN there is none."""
-    for resolution, resample in ((32, "plain"), (64, "fused"), (128, "fused")):
-        values = dict(data="digits", base_channels=8, z_dim=12, shared_dim=4, batch=2, d_steps=1)
-        config = configs.resolve("seed", dict(values, resolution=resolution, resample=resample))
-        with tf.Graph().as_default() as graph:
-            batch = Batch(
-                tf.placeholder(tf.uint8, [1, 2, resolution, resolution, 3]),
-                tf.placeholder(tf.int32, [1, 2]),
-                tf.placeholder(tf.float32, [2, 2, 12]),
-                tf.placeholder(tf.int32, [2, 2]),
-            )
-            build(config, batch)
-        found = {operation.type for operation in graph.get_operations()}
-        assert found <= operators_of_atc(), sorted(found - operators_of_atc())
-        assert not found & {"Switch", "Merge", "If", "While", "IsFinite", "IsNan", "IsInf", "PyFunc"}
+EVERYTHING = dict(
+    augment="color,translation,cutout",
+    lecam=0.3,
+    consistency=10.0,
+    d_base_channels=16,
+    ema_start=1,
+    lr_decay="1:9",
+    batch_device=1,
+)
+
+
+@pytest.mark.parametrize(
+    "values",
+    (
+        dict(resolution=32, resample="plain"),
+        dict(resolution=64),
+        dict(resolution=128),
+        dict(resolution=32, **EVERYTHING),
+    ),
+)
+def test_every_operator_is_one_that_an_npu_has(values):
+    """At each resolution, resampling and with all options; of control flow and of checks for NaN there is none."""
+    values = dict(data="digits", base_channels=8, z_dim=12, shared_dim=4, batch=2, d_steps=1, **values)
+    config = configs.resolve("seed", values)
+    resolution = config.model.resolution
+    with tf.Graph().as_default() as graph:
+        batch = Batch(
+            tf.placeholder(tf.uint8, [1, 2, resolution, resolution, 3]),
+            tf.placeholder(tf.int32, [1, 2]),
+            tf.placeholder(tf.float32, [2, 2, 12]),
+            tf.placeholder(tf.int32, [2, 2]),
+            tf.placeholder(tf.float32, [4, 2, augment.CHANGES]),
+            tf.placeholder(tf.float32, [1, 2, augment.MOVES]),
+        )
+        build(config, batch)
+    operations = graph.get_operations()
+    found = {operation.type for operation in operations}
+    assert found <= operators_of_atc(), sorted(found - operators_of_atc())
+    assert not found & {"Switch", "Merge", "If", "While", "IsFinite", "IsNan", "IsInf", "PyFunc"}
+    static_and_narrow(operations)
