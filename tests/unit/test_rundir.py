@@ -55,7 +55,7 @@ def test_no_such_run(tmp_path):
     with pytest.raises(UsageError) as raised:
         open_run(None, tmp_path)
     assert "has a checkpoint" in raised.value.message
-    assert dict(raised.value.details)["fix"] == f"biggan train --resume {run}"
+    assert dict(raised.value.details)["fix"] == f"name the run, {run}; or train it: biggan train --resume {run}"
     with pytest.raises(UsageError) as raised:
         open_run("7", tmp_path)
     assert "00007-" in dict(raised.value.details)["looked for"]
