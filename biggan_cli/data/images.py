@@ -7,6 +7,8 @@ from typing import List, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+FILTER = "bicubic"
+"""How pictures are resized, by its name in Pillow, which widens it where it reduces: anti-aliased."""
 _MARGIN = 4
 _PAPER = 255
 _INK = 0
@@ -29,6 +31,17 @@ def resize(images_u8: np.ndarray, resolution: int) -> np.ndarray:
         return images_u8
     size = (resolution, resolution)
     return np.stack([np.asarray(Image.fromarray(image).resize(size, Image.BICUBIC)) for image in images_u8])
+
+
+def fit(picture_u8: np.ndarray, resolution: int) -> np.ndarray:
+    """uint8 [H, W, 3] → [R, R, 3]: the square in its centre, resized."""
+    height, width = picture_u8.shape[:2]
+    if height == width == resolution:
+        return picture_u8
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(Image.fromarray(picture_u8).resize((resolution, resolution), Image.BICUBIC, box=box))
 
 
 def through_jpeg(images_u8: np.ndarray, quality: int) -> np.ndarray:
