@@ -261,7 +261,9 @@ def open_run(which: Optional[str], outdir: Path, trained: bool = True) -> RunDir
         raise UsageError(
             f"no run in {outdir} has a checkpoint" if runs else f"there is no run in {outdir}",
             looked_for=str(outdir / ("NNNNN-…/checkpoints/model-*.json" if runs else "NNNNN-…/config.json")),
-            fix=f"biggan train --resume {runs[-1]}" if runs else "biggan train --preset digits",
+            fix=f"name the run, {runs[-1]}; or train it: biggan train --resume {runs[-1]}"
+            if runs
+            else "biggan train --preset digits",
         )
     if re.fullmatch("[0-9]+", which):
         looked_for = outdir / f"{int(which):05d}-…" / "config.json"

@@ -41,7 +41,8 @@ def doctor(settings: DoctorConfig) -> Diagnosis:
     device, env = settings.device, dict(os.environ)
     if device == "npu" and (tensorflow_version() or "").startswith("1.15."):
         let_adapter_tell()
-    found = doctor_host.look_at_tensorflow()
+    with output_of_libraries_in(Path(os.devnull)):  # what they miss of a GPU is in the checks
+        found = doctor_host.look_at_tensorflow()
     groups = (
         ("Python", _python(device, found)),
         ("machine", _machine(device, env, found, Path(settings.outdir))),

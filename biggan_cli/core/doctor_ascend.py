@@ -23,7 +23,10 @@ from biggan_cli.runtime.process import environment_after, output_of
 from biggan_cli.runtime.versions import version_of
 
 _INSTALL = "install CANN (www.hiascend.com/software/cann), or run in Ascend's docker image"
-_PLUGIN = "install CANN's tfplugin, or Ascend's docker image that has it, and source its set_env.sh"
+_PLUGIN = (
+    "install CANN's tfplugin, or Ascend's docker image that has it, and source its set_env.sh; "
+    "or the wheel of npu_bridge (CANN 8.0 and later), and export PYTHONPATH with its folder"
+)
 _IN_DOCKER = "--device=/dev/davinciN --device=/dev/davinci_manager --device=/dev/devmm_svm --device=/dev/hisi_hdc"
 _MANAGERS = ("davinci_manager", "devmm_svm", "hisi_hdc")
 _FOLDERS = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH")

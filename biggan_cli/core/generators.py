@@ -9,6 +9,7 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
 from biggan_cli.deploy.spec import GraphSpec
+from biggan_cli.errors import UsageError
 from biggan_cli.inference.sampler import STANDING_VERSION, Sampler, standing_images
 from biggan_cli.inference.weights import Moments, folded_generator
 from biggan_cli.model.architecture import batch_norms
@@ -60,6 +61,19 @@ def as_frozen(spec: GraphSpec, draw: DrawConfig) -> DrawConfig:
     return configs.replace(
         draw, checkpoint=str(spec.step), weights=spec.weights, bn=spec.bn, truncation=spec.truncation
     )
+
+
+def require_frozen_checkpoint(run: RunDir, spec: GraphSpec) -> None:
+    """That the checkpoint is still there which the frozen graph was made from.
+
+    Raises:
+        UsageError: it is not: training went on and rotated it away, or the run was carried here without it.
+    """
+    if spec.step not in checkpoints.steps(run):
+        raise UsageError(
+            f"step {spec.step}, which {run.frozen_graph} was made from, is no checkpoint of {run} any more",
+            fix=f"biggan freeze {run}, and the steps after it; or where its checkpoints are",
+        )
 
 
 def described(draw: DrawConfig) -> str:

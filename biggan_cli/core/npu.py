@@ -90,7 +90,7 @@ def _check_loop(train: TrainConfig, npu: NpuConfig, first: int) -> None:
         raise UsageError(
             f"--steps-per-loop {count} does not divide step {first}, where training goes on: "
             "no checkpoint would fall between two loops",
-            fix=f"first --steps {ahead} without --steps-per-loop",
+            fix=f"first --steps {ahead} without --steps-per-loop, then with it --steps {train.steps} again",
         )
     for flag, value in places:
         if value % count:

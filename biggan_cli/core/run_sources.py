@@ -106,6 +106,8 @@ def of_run(
         spec = read_spec(run)
         _check_frozen(run, spec, asked, config.weights)
         draw = asked = generators.as_frozen(spec, asked)
+        if "checkpoint" in kinds:
+            generators.require_frozen_checkpoint(run, spec)
     if "om" in kinds:
         ran = _device_run(run, spec, config.om)
     elif config.om is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from biggan_cli import config as configs
 from biggan_cli.core.atc import atc, plan
 from biggan_cli.core.deployed import check_outputs, device_runs, label_of, latents_of
-from biggan_cli.core.generators import as_frozen, open_generator
+from biggan_cli.core.generators import as_frozen, open_generator, require_frozen_checkpoint
 from biggan_cli.core.latents import choose_latents
 from biggan_cli.core.msame_run import msame_run
 from biggan_cli.core.reporting import Report
@@ -228,5 +228,6 @@ def _latents(run: RunDir, spec: GraphSpec, ran: List[Finished], num: int) -> Tup
 
 def _of_checkpoint(run: RunDir, spec: GraphSpec, z: np.ndarray, y: np.ndarray, report: Report):
     """The checkpoint's own pictures, as it was frozen."""
+    require_frozen_checkpoint(run, spec)
     with open_generator(run, as_frozen(spec, DrawConfig()), [("comparing", f"{len(z)} latents")], report) as opened:
         return np.concatenate(list(opened.sampler.images(z, y)))

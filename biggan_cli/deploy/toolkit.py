@@ -182,8 +182,8 @@ def _msame(program: Optional[Path]) -> List[str]:
         f"{'--runner-path' if program else 'BIGGAN_MSAME'} {named} is not a program"
         if named
         else "there is no msame on this machine",
-        looked_for=", ".join(str(place) for place in places) or "PATH",
-        fix="build msame (github.com/Ascend/tools) and put it on PATH, or name it with --runner-path FILE",
+        looked_for=", ".join([*([] if named else ["BIGGAN_MSAME", "PATH"]), *map(str, places)]),
+        fix="build msame (github.com/Ascend/tools) and put it on PATH, or name it: --runner-path, BIGGAN_MSAME",
         hint="--runner ais_bench takes its successor; --toolchain emulator runs models of the emulated atc on the CPU",
     )
 

@@ -23,6 +23,10 @@ DEVICE_VARIABLE = "ASCEND_DEVICE_ID"
 LOSS_SCALE = dict(init_loss_scale=2.0**16, incr_every_n_steps=1000, decr_every_n_nan_or_inf=2, decr_ratio=0.5)
 """Where the scale starts and how it moves: as the adapter's documentation has it, from less far up."""
 _MOST_DEVICES = 4096
+_GET_ADAPTER = (
+    "source set_env.sh of CANN's toolkit and of tfplugin; "
+    "where npu_bridge is a wheel (CANN 8.0 and later), export PYTHONPATH with its folder"
+)
 
 
 def open_session(graph, device: str, exact: bool = False, npu: Optional[Mapping[str, Value]] = None):
@@ -100,18 +104,18 @@ def check_npu(number: Optional[int], env: Mapping[str, str], numbers: Sequence[i
     Raises:
         UsageError: no device has this number.
     """
-    variable = next((name for name in (DEVICE_VARIABLE, "DEVICE_ID") if env.get(name)), None)
-    if number is None and variable is None:
+    physical = number is None and not env.get(DEVICE_VARIABLE) and bool(env.get("DEVICE_ID"))
+    variable = "DEVICE_ID" if physical else DEVICE_VARIABLE
+    if number is None and not env.get(variable):
         return f"{DEVICE_VARIABLE} is not set: 0"
     text = str(number) if number is not None else env[variable]
     words = f"--device-id {text}" if number is not None else f"{variable}={text}"
-    how = "--device-id" if number is not None or variable == DEVICE_VARIABLE else f"export {variable}="
     if not text.isdigit() or int(text) >= _MOST_DEVICES:
         raise UsageError(f"{words} is not the number of a device", fix="--device-id 0")
-    there = list(numbers) if how != "--device-id" else list(range(len(numbers)))
+    there = list(numbers) if physical else list(range(len(numbers)))
     if there and int(text) not in there:
         here = ", ".join(f"/dev/davinci{one}" for one in numbers)
-        fix = f"{how}{there[0]}" if how.endswith("=") else f"{how} {' or '.join(map(str, there))}"
+        fix = f"export DEVICE_ID={there[0]}" if physical else f"--device-id {' or '.join(map(str, there))}"
         raise UsageError(f"{words}: no device has this number; there is {here}", fix=fix)
     return words
 
@@ -172,7 +176,7 @@ def _require_npu() -> None:
         raise NotReady(
             "--device npu: there is no npu_bridge",
             looked_for="npu_bridge on PYTHONPATH",
-            fix="source set_env.sh of CANN's toolkit and of its TensorFlow plug-in (tfplugin)",
+            fix=_GET_ADAPTER,
             hint="biggan doctor --device npu tells what is there",
         )
     _adapter("npu_bridge")
@@ -190,7 +194,7 @@ def _adapter(module: str):
     except Exception as error:  # a library of the toolkit that is not there, another TensorFlow, …
         raise NotReady(
             f"--device npu: {module} cannot be loaded: {error}",
-            fix="source set_env.sh of CANN's toolkit and of its TensorFlow plug-in (tfplugin)",
+            fix=_GET_ADAPTER,
             hint="biggan doctor --device npu tells what fits together",
         ) from error
 
@@ -216,7 +220,7 @@ def _npu_session(graph, options: Mapping[str, Value]):
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise NotReady(
             f"--device npu: device {chosen_npu()} gives no session: {error}",
-            fix="biggan doctor --device npu",
+            fix=f"{DEVICE_VARIABLE}={chosen_npu()} biggan doctor --device npu",
         ) from error
 
 

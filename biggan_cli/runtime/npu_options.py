@@ -46,6 +46,10 @@ _CHOICES = {
     "enable_exception_dump": "0 1 2",
     "enable_small_channel": "0 1",
 }
+_FILES = (
+    *("modify_mixlist", "op_precision_mode", "customize_dtypes", "fusion_switch_file", "op_debug_config"),
+    *("aoe_config_file", "insert_op_file", "compress_weight_conf"),
+)
 _RANGES = {"op_debug_level": (0, 4), "hccl_timeout": (1, 17340), "input_fusion_size": (0, 33554432)}
 MIXED_FLOAT16 = ("allow_mix_precision", "allow_mix_precision_fp16", "mixed_float16")
 """Values of both precision modes that need a scaled loss, which only ``--precision mixed`` has."""
@@ -111,14 +115,22 @@ def _typed(parameter: Parameter, text: str) -> Value:
         raise UsageError(f"{label} is not one of {', '.join(choices)}", fix=f"--npu-option {key}={choices[0]}")
     if kind == "s":
         if not text:
-            raise UsageError(f"--npu-option {key}= has no value", fix=parameter.values or f"--npu-option {key}=VALUE")
+            raise UsageError(f"--npu-option {key}= has no value", fix=f"--npu-option {key}=VALUE{_hint(parameter)}")
+        if key in _FILES and not Path(text).is_file():
+            raise UsageError(f"{label}: there is no such file", fix=f"--npu-option {key}=FILE{_hint(parameter)}")
         return text
     if not re.fullmatch(r"-?[0-9]{1,10}", text):
-        raise UsageError(f"{label} is not a whole number", fix=parameter.values or f"--npu-option {key}=1")
+        raise UsageError(f"{label} is not a whole number", fix=f"--npu-option {key}=NUMBER{_hint(parameter)}")
     low, high = _RANGES.get(key, (-1, 2**31 - 1))
     if not low <= int(text) <= high:
         raise UsageError(f"{label} is not from {low} to {high}", fix=f"--npu-option {key}={low}")
     return int(text)
+
+
+def _hint(parameter: Parameter) -> str:
+    """What the map says of its values."""
+    words = re.sub(r"^\.[bis] ", "", parameter.values)
+    return f" ({words})" if words else ""
 
 
 def _check_together(found: Mapping[str, Value], precision: Optional[str], steps_per_loop: int) -> None:

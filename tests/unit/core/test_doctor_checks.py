@@ -435,6 +435,7 @@ def test_what_may_not_be_read_is_wrong_and_ends_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor_programs, "find_atc", forbidden)
     monkeypatch.setattr(doctor_ascend, "_field", forbidden)
     monkeypatch.setattr(doctor_host, "caches", forbidden)
+    monkeypatch.setattr(doctor, "let_adapter_tell", lambda: None)  # it would change this process's environment
     diagnosis = doctor.doctor(DoctorConfig("npu", str(tmp_path)))
     checks = {check.name: check for _, group in diagnosis.groups for check in group}
     for name, needed in (("CANN", True), ("driver", True), ("atc", False), ("cache", False), ("convolution", True)):

@@ -16,9 +16,9 @@ def test_the_map_has_all_keys_with_their_types():
 
 def test_values_have_the_types_of_their_keys():
     given = [("mix_compile_mode", "True"), ("hcom_parallel", "0"), ("op_debug_level", "3"), ("jit_compile", "false")]
-    found = checked([*given, ("fusion_switch_file", "a=b.cfg")], None, 1)
+    found = checked([*given, ("fusion_switch_file", __file__)], None, 1)
     wanted = dict(mix_compile_mode=True, hcom_parallel=False, op_debug_level=3, jit_compile="false")
-    assert found == dict(wanted, fusion_switch_file="a=b.cfg")
+    assert found == dict(wanted, fusion_switch_file=__file__)
     assert [type(found[key]) for key in wanted] == [bool, bool, int, str]
 
 
@@ -28,6 +28,7 @@ def test_values_have_the_types_of_their_keys():
         ([("precison_mode", "x")], None, 1, "precison_mode: the adapter has no such option"),
         ([("mix_compile_mode", "yes")], None, 1, "mix_compile_mode=yes is neither true nor false"),
         ([("op_debug_level", "high")], None, 1, "op_debug_level=high is not a whole number"),
+        ([("modify_mixlist", "nowhere.json")], "mixed", 1, "modify_mixlist=nowhere.json: there is no such file"),
         ([("op_debug_level", "5")], None, 1, "op_debug_level=5 is not from 0 to 4"),
         ([("op_compiler_cache_mode", "on")], None, 1, "op_compiler_cache_mode=on is not one of enable, disable, force"),
         ([("work_path", "")], None, 1, "work_path= has no value"),
@@ -36,7 +37,7 @@ def test_values_have_the_types_of_their_keys():
         ([("profiling_mode", "true")], None, 1, "biggan sets it"),
         ([("precision_mode", "allow_mix_precision")], "mixed", 1, "both say it"),
         ([("precision_mode", "force_fp32"), ("precision_mode_v2", "origin")], None, 1, "exclude each other"),
-        ([("modify_mixlist", "a.json")], None, 1, "modify_mixlist needs mixed precision"),
+        ([("modify_mixlist", __file__)], None, 1, "modify_mixlist needs mixed precision"),
         ([("precision_mode", "force_fp16")], None, 1, "force_fp16 is for inference only"),
         ([("precision_mode_v2", "fp16")], None, 1, "fp16 is for inference only"),
         ([("local_rank_id", "0")], None, 1, "local_rank_id and local_device_list come together"),
@@ -58,7 +59,7 @@ def test_what_the_adapter_would_pass_over_is_refused(given, precision, loop, wor
 
 
 def test_what_goes_together():
-    assert checked([("modify_mixlist", "a.json")], "mixed", 1) and checked([], None, 1) == {}
+    assert checked([("modify_mixlist", __file__)], "mixed", 1) and checked([], None, 1) == {}
     assert checked([("enable_dump", "1"), ("dump_path", ".")], None, 1)["enable_dump"] is True
-    assert checked([("precision_mode_v2", "mixed_float16"), ("modify_mixlist", "a")], None, 1)
-    assert checked([("precision_mode_v2", "mixed_bfloat16"), ("modify_mixlist", "a")], None, 1)
+    assert checked([("precision_mode_v2", "mixed_float16"), ("modify_mixlist", __file__)], None, 1)
+    assert checked([("precision_mode_v2", "mixed_bfloat16"), ("modify_mixlist", __file__)], None, 1)

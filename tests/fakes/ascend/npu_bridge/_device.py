@@ -155,7 +155,7 @@ def _compile(record, graph, fetched, feeds, key) -> Graph:
         graph_id = 1 + 10 * Record.compiled
         Record.compiled += 1
         space = " " if _era.ERA == "9.x" else ""
-        _log(f"{COMPILED}{space}{graph_id}")
+        _log(f"{COMPILED}{space}{graph_id} (stand-in for npu_bridge: on the CPU)")
     feeds = {name: list(shape) for name, shape in key[1]}
     return Graph(graph_id, ops, {"id": graph_id, "fetches": list(key[0]), "feeds": feeds, "runs": 0})
 
