@@ -4,6 +4,7 @@
 ``digits``        5,000 handwritten digits of MNIST, shipped with the package, padded to 32 px
 ``PLACE``         a file or folder that is one of the following, found by looking at it
 ``cifar10:…``     CIFAR-10: the folder of .mat files or of Python's batches, or either's .tar.gz
+``cifar10``       the archive that ``biggan prepare cifar10 --download`` left in the cache
 ``imagenet:…``    downsampled ImageNet: the folder of train_data_batch_1 … 10 and val_data, or one batch
 ``mat:…``         a MATLAB file with ``data`` and ``labels``, as the reference's imagenet64.mat
 ``npz:…``         ``images`` and ``labels``
@@ -18,20 +19,22 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
+from biggan_cli.data import cifar10_archive
 from biggan_cli.data.formats import cifar10, digits, folder, imagenet, mat, npz, prepared
 from biggan_cli.data.formats.source import Arrays, Progress, Source, untold
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import expanded
 from biggan_cli.runtime import memory, storage
 
-SPECS = "digits, or a folder of class folders, CIFAR-10, ImageNet, an .npz, what biggan prepare left, cifar10:DIR"
+SPECS = "digits, cifar10:DIR, or a place: class folders, CIFAR-10, ImageNet, an .npz, what biggan prepare left"
 _OPENERS: Dict[str, Callable[[Path, str], Source]] = {
-    module.KIND: module.open_source for module in (cifar10, imagenet, mat, npz, folder, prepared)
+    module.KIND: module.open_source for module in (cifar10, imagenet, mat, npz, folder)
 }
+_KINDS = (*_OPENERS, prepared.KIND)
 _MOST_OF_MEMORY = 0.8
 
 
@@ -72,10 +75,12 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
     if storage.is_remote(spec):
         return cifar10.KIND, spec
     kind, _, place = spec.partition(":")
+    if spec == cifar10.KIND:
+        return kind, _archive()
     if is_explicit(spec) and (kind == digits.KIND or place):
         return kind, place
     path = expanded(spec)
-    if not os.path.exists(str(path)) or kind in _OPENERS:
+    if not os.path.exists(str(path)) or kind in _KINDS:
         raise UsageError(f"--data {spec} is not a data set", looked_for=str(path), fix=f"--data with {SPECS}")
     return _looked_at(path, spec), spec
 
@@ -83,7 +88,7 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
 def is_explicit(spec: str) -> bool:
     """Whether the words themselves say which kind of data it is."""
     kind, colon, _ = spec.partition(":")
-    return spec == digits.KIND or (bool(colon) and kind in _OPENERS)
+    return spec in (digits.KIND, cifar10.KIND) or (bool(colon) and kind in _KINDS)
 
 
 def kind_of(spec: str) -> str:
@@ -106,8 +111,11 @@ def absolute(spec: Optional[str]) -> Optional[str]:
 
 
 @contextlib.contextmanager
-def opened(spec: Optional[str]) -> Iterator[Source]:
+def opened(spec: Optional[str], progress: Progress = untold) -> Iterator[Source]:
     """The data set, all of it looked at, its pictures not yet read.
+
+    Args:
+        progress: of reading a prepared one, which is compared with its index.
 
     Raises:
         UsageError: an unknown specification, or a place without the data.
@@ -117,6 +125,8 @@ def opened(spec: Optional[str]) -> Iterator[Source]:
     kind, place = check_spec(spec)
     if kind == digits.KIND:
         yield digits.open_source()
+    elif kind == prepared.KIND:
+        yield prepared.open_source(expanded(place), place, progress)
     elif storage.is_remote(place):
         with storage.local_copy(place) as copy:
             try:
@@ -126,6 +136,13 @@ def opened(spec: Optional[str]) -> Iterator[Source]:
                 raise
     else:
         yield _OPENERS[kind](expanded(place), place)
+
+
+def digest_of(source: Source, progress: Progress = untold) -> str:
+    """What :func:`load` gives as :attr:`Dataset.digest`, without keeping any picture."""
+    if source.kind == prepared.KIND:
+        return prepared.read_index(expanded(source.place), source.place)["digest"]
+    return source.train.digest(progress)
 
 
 def load(spec: Optional[str], resolution: Optional[int], progress: Progress = untold) -> Dataset:
@@ -138,7 +155,7 @@ def load(spec: Optional[str], resolution: Optional[int], progress: Progress = un
         UsageError: also where it does not fit into memory, or was prepared at another resolution.
         StepFailed, NotReady: as :func:`opened`.
     """
-    with opened(spec) as source:
+    with opened(spec, progress) as source:
         resolution = resolution or own_resolution(source, spec)
         if source.kind == prepared.KIND:
             return _prepared(source, resolution)
@@ -164,24 +181,45 @@ def own_resolution(source: Source, spec: Optional[str]) -> int:
     Raises:
         UsageError: they differ.
     """
-    size = source.train.size
-    if size is None or size[0] != size[1]:
+    sizes = source.train.sizes()
+    (height, _), largest = min(sizes), max(sizes)
+    if (len(sizes), largest) != (1, (height, height)):
         raise UsageError(
-            f"--data {spec} has pictures of no one resolution", fix=f"biggan prepare {spec} --res 32 --out DIR"
+            f"--data {spec} has pictures of {sizes_text(sizes)}, not of one square size",
+            fix=f"biggan prepare {spec} --res 32 --out DIR",
         )
-    return size[0]
+    return height
+
+
+def sizes_text(sizes: Set[Tuple[int, int]]) -> str:
+    """Heights and widths, in words."""
+    (height, width), (largest_height, largest_width) = min(sizes), max(sizes)
+    text = f"{width}x{height} px"
+    return text if len(sizes) == 1 else f"{text} to {largest_width}x{largest_height} px"
 
 
 def _prepared(source: Source, resolution: int) -> Dataset:
     index = prepared.read_index(expanded(source.place), source.place)
-    if index.resolution != resolution:
+    if index["resolution"] != resolution:
         raise UsageError(
-            f"--data {source.place} was prepared at {index.resolution} px, and --res is {resolution}",
-            fix=f"--res {index.resolution}, or biggan prepare --res {resolution} of {index.content['source']}",
+            f"--data {source.place} was prepared at {index['resolution']} px, and --res is {resolution}",
+            fix=f"--res {index['resolution']}, or biggan prepare {index['source']} --res {resolution} --out DIR",
         )
     train, held_out = source.train, source.held_out
     images = [part.load(resolution, None, untold) for part in (train, held_out)]
-    return Dataset(source.name, source.class_names, images[0], train.labels, images[1], held_out.labels, index.digest)
+    digest = index["digest"]
+    return Dataset(source.name, source.class_names, images[0], train.labels, images[1], held_out.labels, digest)
+
+
+def _archive() -> str:
+    found = cifar10_archive.in_cache()
+    if found is None:
+        raise UsageError(
+            f"--data {cifar10.KIND} is not in the cache",
+            looked_for=str(cifar10_archive.ARCHIVES["python"].place),
+            fix=f"{cifar10_archive.FETCH}, or --data cifar10:DIR",
+        )
+    return str(found)
 
 
 def _check_memory(source: Source, resolution: int, spec: Optional[str]) -> None:

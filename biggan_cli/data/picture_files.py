@@ -4,11 +4,12 @@ import contextlib
 import os
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, Tuple
+from typing import Any, BinaryIO, Iterator, List, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from biggan_cli.data import images
 from biggan_cli.errors import BigganError, StepFailed, UsageError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -72,6 +73,28 @@ def decoded(path: Path) -> np.ndarray:
     with opened(path) as (handle, picture):
         check_kind(path, handle, picture, "training is")
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+
+
+def squared(picture: Union[Path, np.ndarray], resolution: int) -> np.ndarray:
+    """A picture file, or uint8 [H, W, 3] → the square in its centre as uint8 [R, R, 3].
+
+    Raises:
+        StepFailed, UsageError: as :func:`decoded`.
+    """
+    return images.fit(decoded(picture) if isinstance(picture, Path) else picture, resolution)
+
+
+def squares(job: Tuple[Sequence[Union[Path, np.ndarray]], int]) -> List[Union[bytes, BigganError]]:
+    """(pictures, resolution) → the levels of each, :func:`squared`, or what is wrong with it: work for a process."""
+    pictures, resolution = job
+    return [_levels_or_error(picture, resolution) for picture in pictures]
+
+
+def _levels_or_error(picture: Union[Path, np.ndarray], resolution: int) -> Union[bytes, BigganError]:
+    try:
+        return squared(picture, resolution).tobytes()
+    except BigganError as error:
+        return error
 
 
 def size_of(path: Path) -> Tuple[int, int]:

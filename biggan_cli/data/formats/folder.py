@@ -3,11 +3,11 @@
 import concurrent.futures
 import os
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Sequence, Set, Tuple
 
 import numpy as np
 
-from biggan_cli.data import images, picture_files
+from biggan_cli.data import picture_files
 from biggan_cli.data.formats.source import Part, Progress, Source, check_classes, nothing
 from biggan_cli.data.picture_files import ENDINGS
 from biggan_cli.errors import StepFailed, UsageError
@@ -31,20 +31,33 @@ class Files(Part):
                 self._feed(digest, name)
             yield picture_files.decoded(self.root / name)
 
+    def undecoded(self, start: int, stop: int) -> Iterator[Path]:
+        return (self.root / name for name in self.names[start:stop])
+
+    def at(self, indices: Sequence[int]) -> List[np.ndarray]:
+        return [picture_files.decoded(self.root / self.names[index]) for index in indices]
+
     def name(self, index: int) -> str:
         return self.names[index]
 
-    def fingerprint(self, digest) -> None:
-        for name in self.names:
-            status = os.stat(str(self.root / name))
-            digest.update(os.fsencode(name) + f" {status.st_size} {status.st_mtime_ns}\n".encode())
+    def sizes(self) -> Set[Tuple[int, int]]:
+        return {picture_files.size_of(self.root / name) for name in self.names}
+
+    def _identify(self, start: int, stop: int, digest) -> None:
+        for name in self.names[start:stop]:
+            try:
+                status = os.stat(str(self.root / name))
+                found = f"{status.st_size} {status.st_mtime_ns}"
+            except OSError as error:  # whoever decodes it says so
+                found = str(error.strerror)
+            digest.update(os.fsencode(name) + f" {found}\n".encode())
 
     def load(self, resolution: int, digest, progress: Progress) -> np.ndarray:
         """Decoded by a thread for each core: Pillow lets go of Python meanwhile."""
         loaded = np.empty((len(self.names), resolution, resolution, 3), np.uint8)
 
         def fitted(name: str) -> np.ndarray:
-            return images.fit(picture_files.decoded(self.root / name), resolution)
+            return picture_files.squared(self.root / name, resolution)
 
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
             for start in range(0, len(self.names), _AT_ONCE):
@@ -56,10 +69,12 @@ class Files(Part):
                 progress(start + len(names), len(self.names))
         return loaded
 
-    def feed(self, digest) -> None:
-        """What :meth:`load` feeds, without decoding."""
-        for name in self.names:
+    def feed(self, digest, progress: Progress) -> None:
+        """Without decoding."""
+        for index, name in enumerate(self.names):
             self._feed(digest, name)
+            if index % _AT_ONCE == 0:
+                progress(index, len(self.names))
 
     def _feed(self, digest, name: str) -> None:
         try:

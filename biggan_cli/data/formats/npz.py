@@ -16,6 +16,7 @@ from biggan_cli.errors import BigganError, StepFailed, UsageError
 KIND = "npz"
 _ROWS = 1 << 22
 """Bytes that are read at once."""
+_MOST_LABELS = 1 << 30
 
 
 class Header(NamedTuple):
@@ -68,6 +69,8 @@ def small_array(path: Path, key: str) -> np.ndarray:
         StepFailed: as :func:`header`.
     """
     found = header(path, key)
+    if _product((*found.shape, found.dtype.itemsize)) > _MOST_LABELS:
+        raise StepFailed(f"{path}: {key} is {found.dtype} {found.shape}, larger than the labels of any data set")
     rows = b"".join(_rows(_Member(path, key, found._replace(shape=(1, *found.shape))), 0, 1))
     return np.frombuffer(rows, found.dtype).reshape(found.shape)
 
@@ -95,11 +98,10 @@ class Rows(Part):
                     digest.update(np.ascontiguousarray(picture))
                 yield picture
 
-    def fingerprint(self, digest) -> None:
+    def _identify(self, start: int, stop: int, digest) -> None:
         for path, _, _ in self._members:
             status = path.stat()
             digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
-        digest.update(np.ascontiguousarray(self.labels))
 
 
 def open_source(path: Path, place: str) -> Source:

@@ -6,7 +6,7 @@
     train-labels.npy     int32 [N], in the order of the shards
     held_out-labels.npy
     train-00000.tfrecord …  held_out-00000.tfrecord …
-    unfinished.json      only until the index is written
+    unfinished.json      only until the index is written: the same, as far as it is known
 """
 
 import bisect
@@ -16,28 +16,30 @@ import itertools
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 
 from biggan_cli.data import records
-from biggan_cli.data.formats.source import Part, Progress, Source
+from biggan_cli.data.formats.source import Part, Progress, Source, untold
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import read_json, sha256
+from biggan_cli.runtime import storage
 
 KIND = "prepared"
 FORMAT = "biggan-prepared"
 SCHEMA = 1
 INDEX, UNFINISHED = "index.json", "unfinished.json"
-TRAIN, HELD_OUT = "train", "held_out"
+TRAIN, HELD_OUT = PARTS = ("train", "held_out")
+_AGAIN = "biggan prepare, again"
 
 
 class Shard(NamedTuple):
-    """A file of records, and how many pictures stand before its own."""
+    """A file of records: which pictures it holds, and where the levels of each stand in it, int64 [count]."""
 
     path: Path
     begin: int
-    count: int
+    offsets: np.ndarray
 
 
 class ShardedImages:
@@ -49,12 +51,10 @@ class ShardedImages:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, shards: Sequence[Tuple[Path, int]], resolution: int):
-        counts = [count for _, count in shards]
-        self._begins = [0, *itertools.accumulate(counts)]
-        self._shards = [Shard(path, begin, count) for (path, count), begin in zip(shards, self._begins)]
-        self._layout = records.layout(resolution)
-        self.shape = (sum(counts), resolution, resolution, 3)
+    def __init__(self, shards: Sequence[Shard], resolution: int):
+        self._shards = list(shards)
+        self._begins = [shard.begin for shard in shards]
+        self.shape = (sum(len(shard.offsets) for shard in shards), resolution, resolution, 3)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -78,17 +78,16 @@ class ShardedImages:
             raise IndexError(f"{index} is not one of {len(self)} pictures")
         index %= len(self)
         shard = self._shards[bisect.bisect_right(self._begins, index) - 1]
-        offset = (index - shard.begin) * self._layout.record_bytes + self._layout.image_offset
         try:
             descriptor = os.open(str(shard.path), os.O_RDONLY)
             try:
-                count = os.preadv(descriptor, [into.data], offset)
+                count = os.preadv(descriptor, [into.data], int(shard.offsets[index - shard.begin]))
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise StepFailed(f"{shard.path} cannot be read: {error.strerror}") from error
         if count != into.nbytes:
-            raise StepFailed(f"{shard.path} is cut off: it has changed meanwhile", fix="biggan prepare, again")
+            raise StepFailed(f"{shard.path} is cut off: it has changed meanwhile", fix=_AGAIN)
 
 
 class Shards(Part):
@@ -101,29 +100,25 @@ class Shards(Part):
         for index in range(start, stop):
             yield self.array[index]
 
+    def at(self, indices: Sequence[int]) -> List[np.ndarray]:
+        return [self.array[index] for index in indices]
+
     def load(self, resolution: int, digest, progress: Progress) -> ShardedImages:
-        """As they are, on disk; :func:`open_source` has checked that they are at this resolution's size."""
+        """As they are, on disk."""
         return self.array
-
-
-class Index(NamedTuple):
-    """What ``index.json`` says of a folder."""
-
-    folder: Path
-    content: Dict[str, Any]
-
-    @property
-    def resolution(self) -> int:
-        return self.content["resolution"]
-
-    @property
-    def digest(self) -> str:
-        return self.content["digest"]
 
 
 def is_folder(names: Sequence[str]) -> bool:
     """Whether a folder with these names in it is prepared, or began to be."""
     return UNFINISHED in names or (INDEX in names and any(name.endswith(".tfrecord") for name in names))
+
+
+def labels_file(part: str) -> str:
+    return f"{part}-labels.npy"
+
+
+def shard_file(part: str, number: int) -> str:
+    return f"{part}-{number:05d}.tfrecord"
 
 
 def digest_of(content: Dict[str, Any]) -> str:
@@ -133,79 +128,84 @@ def digest_of(content: Dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([classes, content["resolution"], files]).encode()).hexdigest()
 
 
-def read_index(folder: Path, place: str) -> Index:
-    """The index, checked.
+def read_index(folder: Path, place: str, name: str = INDEX) -> Dict[str, Any]:
+    """What ``index.json`` or ``unfinished.json`` says of a folder, checked.
 
     Raises:
         UsageError: the folder is not there, or was not finished.
         StepFailed: the index is damaged, or of another version.
     """
-    where = f"--data {KIND}:{place}"
-    if not (folder / INDEX).is_file():
+    path = folder / name
+    if not path.is_file():
         unfinished = (folder / UNFINISHED).is_file()
         raise UsageError(
-            f"{where} {'was not finished' if unfinished else 'is not a prepared data set'}",
-            looked_for=os.path.join(place, INDEX),
+            f"--data {KIND}:{place} {'was not finished' if unfinished else 'is not a prepared data set'}",
+            looked_for=os.path.join(place, name),
             fix=f"the same biggan prepare --out {place} again: it goes on" if unfinished else "biggan prepare",
         )
-    content = read_json(folder / INDEX)
+    content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise StepFailed(f"{folder / INDEX} is not of a prepared data set")
+        raise StepFailed(f"{path} is not of a prepared data set")
     if content.get("schema") != SCHEMA:
-        raise StepFailed(
-            f"{folder / INDEX} has schema {content.get('schema')}, this biggan reads schema {SCHEMA}",
-            fix="biggan prepare, again",
-        )
+        raise StepFailed(f"{path} has schema {content.get('schema')}, this biggan reads schema {SCHEMA}", fix=_AGAIN)
     try:
-        same = content["digest"] == digest_of(content)
-        same = same and records.layout(content["resolution"]).record_bytes == content["record_bytes"]
+        same = name != INDEX or content["digest"] == digest_of(content)
     except (KeyError, TypeError) as error:
-        raise StepFailed(f"{folder / INDEX} is damaged: {error}") from error
+        raise StepFailed(f"{path} is damaged: it has no {error}", fix=_AGAIN) from error
     if not same:
-        raise StepFailed(f"{folder / INDEX} is damaged: its digest is not that of its content")
-    return Index(folder, content)
+        raise StepFailed(f"{path} is damaged: its digest is not that of its content", fix=_AGAIN)
+    return content
 
 
-def open_source(folder: Path, place: str) -> Source:
+def open_source(folder: Path, place: str, progress: Progress = untold) -> Source:
     """Both parts, whose files are those of the index: every byte is read and compared.
 
     Raises:
         UsageError, StepFailed: as :func:`read_index`, or a file that is missing, cut off or changed; names it.
     """
-    index = read_index(folder, place)
-    _check_files(index)
-    names = tuple(entry["name"] for entry in index.content["classes"])
-    parts = []
-    for part in (TRAIN, HELD_OUT):
-        shards = [entry for entry in index.content["shards"] if entry["part"] == part]
-        array = ShardedImages([(folder / entry["file"], entry["count"]) for entry in shards], index.resolution)
-        labels = np.load(str(folder / labels_file(part)), allow_pickle=False)
-        if labels.dtype != np.int32 or labels.shape != (len(array),):
-            raise StepFailed(f"{folder / labels_file(part)} is damaged: {labels.dtype} {labels.shape}")
-        parts.append(Shards(array, labels))
-    return Source(KIND, place, index.content["name"], names, *parts)
+    if storage.is_remote(place):
+        raise UsageError(
+            f"--data {KIND}:{place} is in the object storage, and is read all through training",
+            fix="copy it to the node's disk, and name that folder",
+        )
+    content = read_index(folder, place)
+    _check_files(folder, content, progress)
+    names = tuple(entry["name"] for entry in content["classes"])
+    return Source(KIND, place, content["name"], names, *(_part(folder, content, part) for part in PARTS))
 
 
-def labels_file(part: str) -> str:
-    return f"{part}-labels.npy"
+def _part(folder: Path, content: Dict[str, Any], part: str) -> Shards:
+    path, resolution = folder / labels_file(part), content["resolution"]
+    labels = np.load(str(path), allow_pickle=False)
+    entries = [entry for entry in content["shards"] if entry["part"] == part]
+    ends = list(itertools.accumulate(entry["count"] for entry in entries))
+    if labels.dtype != np.int32 or labels.shape != (ends[-1] if ends else 0,):
+        raise StepFailed(f"{path} does not fit its shards: {labels.dtype} {labels.shape}", fix=_AGAIN)
+    shards = []
+    for entry, end in zip(entries, ends):
+        own = labels[end - entry["count"] : end]
+        if records.file_bytes(own, resolution) != entry["bytes"]:
+            raise StepFailed(f"{folder / entry['file']} does not fit its labels", fix=_AGAIN)
+        shards.append(Shard(folder / entry["file"], end - entry["count"], records.offsets(own, resolution)))
+    return Shards(ShardedImages(shards, resolution), labels)
 
 
-def _check_files(index: Index) -> None:
-    entries: List[Dict[str, Any]] = [*index.content["shards"], *index.content["labels"]]
+def _check_files(folder: Path, content: Dict[str, Any], progress: Progress) -> None:
+    entries: List[Dict[str, Any]] = [*content["shards"], *content["labels"]]
 
     def check(entry: Dict[str, Any]) -> None:
-        path = index.folder / entry["file"]
+        path = folder / entry["file"]
         if not path.is_file():
-            raise StepFailed(f"{path} is missing", fix="biggan prepare, again")
+            raise StepFailed(f"{path} is missing", fix=_AGAIN)
         size = path.stat().st_size
         if size != entry["bytes"]:
-            raise StepFailed(f"{path} has {size:,} bytes, not {entry['bytes']:,}", fix="biggan prepare, again")
+            raise StepFailed(f"{path} has {size:,} bytes, not {entry['bytes']:,}", fix=_AGAIN)
         found = sha256(path)
         if found != entry["sha256"]:
             raise StepFailed(
-                f"{path} has changed: its sha256 is {found[:12]}, the index says {entry['sha256'][:12]}",
-                fix="biggan prepare, again",
+                f"{path} has changed: its sha256 is {found[:12]}, the index says {entry['sha256'][:12]}", fix=_AGAIN
             )
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(check, entries))
+        for done, _ in enumerate(threads.map(check, entries), 1):
+            progress(done, len(entries))

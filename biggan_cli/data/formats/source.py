@@ -1,6 +1,8 @@
 """What every format gives: labelled pictures in a fixed order, read one after another or all at once."""
 
-from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
+import hashlib
+from pathlib import Path
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
@@ -30,16 +32,48 @@ class Part:
         """The pictures ``start`` to ``stop`` - 1 as uint8 [H, W, 3]; what they are made of goes to the ``digest``."""
         raise NotImplementedError
 
+    def undecoded(self, start: int, stop: int) -> Iterator[Union[Path, np.ndarray]]:
+        """The same as a file each, where they are files: for another process to decode."""
+        return self.pictures(start, stop)
+
+    def at(self, indices: Sequence[int]) -> List[np.ndarray]:
+        """The pictures uint8 [H, W, 3] of these indices."""
+        wanted = set(indices)
+        found = enumerate(self.pictures(0, max(wanted, default=-1) + 1))
+        kept = {index: picture for index, picture in found if index in wanted}
+        return [kept[index] for index in indices]
+
+    def sizes(self) -> Set[Tuple[int, int]]:
+        """Heights and widths that there are."""
+        return {self.size}
+
+    def digest(self, progress: Progress = untold) -> str:
+        """SHA-256 over the pictures as they are stored, their shape and their labels, as :meth:`load` makes it."""
+        digest = hashlib.sha256(self.heading())
+        self.feed(digest, progress)
+        digest.update(np.ascontiguousarray(self.labels))
+        return digest.hexdigest()
+
     def heading(self) -> bytes:
         """What a digest of the pictures begins with."""
         return repr((len(self.labels), *(self.size or (None, None)), 3)).encode()
+
+    def feed(self, digest, progress: Progress) -> None:
+        """What :meth:`load` feeds to the digest."""
+        for index, _ in enumerate(self.pictures(0, len(self.labels), digest)):
+            _tell_now_and_then(index, len(self.labels), progress)
 
     def name(self, index: int) -> str:
         """How a user finds a picture again."""
         return f"picture {index}"
 
-    def fingerprint(self, digest) -> None:
-        """Feed what tells that this is the same data as an hour ago, without reading all of it."""
+    def fingerprint(self, start: int, stop: int) -> str:
+        """What tells that the pictures ``start`` to ``stop`` - 1 are as an hour ago, as far as it shows quickly."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.labels[start:stop]))
+        self._identify(start, stop, digest)
+        return digest.hexdigest()
+
+    def _identify(self, start: int, stop: int, digest) -> None:
         raise NotImplementedError
 
     def load(self, resolution: int, digest, progress: Progress) -> np.ndarray:
@@ -48,9 +82,13 @@ class Part:
         loaded = np.empty((total, resolution, resolution, 3), np.uint8)
         for index, picture in enumerate(self.pictures(0, total, digest)):
             loaded[index] = images.fit(picture, resolution)
-            if index % 1000 == 999:
-                progress(index + 1, total)
+            _tell_now_and_then(index, total, progress)
         return loaded
+
+
+def _tell_now_and_then(index: int, total: int, progress: Progress) -> None:
+    if index % 1000 == 999:
+        progress(index + 1, total)
 
 
 class Arrays(Part):
@@ -65,8 +103,11 @@ class Arrays(Part):
                 digest.update(np.ascontiguousarray(picture))
             yield picture
 
-    def fingerprint(self, digest) -> None:
-        digest.update(np.ascontiguousarray(self.array))
+    def at(self, indices: Sequence[int]) -> List[np.ndarray]:
+        return [self.array[index] for index in indices]
+
+    def _identify(self, start: int, stop: int, digest) -> None:
+        digest.update(np.ascontiguousarray(self.array[start:stop]))
 
     def load(self, resolution: int, digest, progress: Progress) -> np.ndarray:
         if self.size != (resolution, resolution):
