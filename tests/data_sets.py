@@ -63,7 +63,7 @@ def class_folders(folder, counts=(("cat", 5), ("dog", 3), ("eel", 4)), side=None
     for name, count in counts:
         (folder / name).mkdir(parents=True)
         for index in range(count):
-            size = side or 20 + 3 * number
+            size = side or 20 + 3 * (number % 20)
             picture = pictures(1, size, number)[0]
             Image.fromarray(picture).save(str(folder / name / f"{index:03d}.png"))
             made[f"{name}/{index:03d}.png"] = picture

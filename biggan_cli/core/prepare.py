@@ -300,6 +300,7 @@ def _make_shards(job: _Job, todo: List[_Shard], entries: Dict[str, Dict[str, Any
     """Write the shards of ``todo`` one after the other, and each one's entry into ``entries`` and on disk."""
     for path in job.out.glob(".*.tfrecord"):  # of a process that was killed
         path.unlink()
+    _write_unfinished(job, entries)
     total = sum(shard.stop - shard.start for shard in todo)
     pace = _Pace(job.report, total)
     count = min(job.workers, -(-total // _CHUNK) or 1)
@@ -308,8 +309,7 @@ def _make_shards(job: _Job, todo: List[_Shard], entries: Dict[str, Dict[str, Any
             for shard in todo:
                 chunks = itertools.islice(squares, -(-(shard.stop - shard.start) // _CHUNK))
                 entries[shard.file] = _write(job, shard, chunks, pace)
-                done = [entries[known.file] for known in job.shards if known.file in entries]
-                write_json(job.out / UNFINISHED, dict(job.header, shards=done))
+                _write_unfinished(job, entries)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; {len(entries)} of {len(job.shards)} shards are finished", signal.SIGINT, fix=_GOES_ON
@@ -323,6 +323,12 @@ def _make_shards(job: _Job, todo: List[_Shard], entries: Dict[str, Dict[str, Any
     except StepFailed as error:
         error.details.append(("hint", f"{len(entries)} of {len(job.shards)} shards are finished: {_GOES_ON}"))
         raise
+
+
+def _write_unfinished(job: _Job, entries: Dict[str, Dict[str, Any]]) -> None:
+    """What the next call goes on with; before the first shard, so that the folder is known for what it is."""
+    done = [entries[shard.file] for shard in job.shards if shard.file in entries]
+    write_json(job.out / UNFINISHED, dict(job.header, shards=done))
 
 
 def _jobs(job: _Job, todo: List[_Shard]) -> Iterator[Any]:

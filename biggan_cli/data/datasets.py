@@ -74,13 +74,13 @@ def check_spec(spec: Optional[str]) -> Tuple[str, str]:
         )
     if storage.is_remote(spec):
         return cifar10.KIND, spec
-    kind, _, place = spec.partition(":")
+    kind, colon, place = spec.partition(":")
     if spec == cifar10.KIND:
         return kind, _archive()
     if is_explicit(spec) and (kind == digits.KIND or place):
         return kind, place
     path = expanded(spec)
-    if not os.path.exists(str(path)) or kind in _KINDS:
+    if not os.path.exists(str(path)) or (colon and kind in _KINDS):
         raise UsageError(f"--data {spec} is not a data set", looked_for=str(path), fix=f"--data with {SPECS}")
     return _looked_at(path, spec), spec
 

@@ -79,7 +79,7 @@ def test_another_file_is_refused(web, body):
         fetch(archive(), ignored)
     assert not list(archive().place.parent.iterdir())
     archive().place.write_bytes(b"something of the user's")
-    with pytest.raises(StepFailed, match="is not cifar-10-python.tar.gz") as raised:
+    with pytest.raises(StepFailed, match="is not cifar-10-python") as raised:
         fetch(archive(), ignored)
     assert "remove it" in dict(raised.value.details)["fix"] and archive().place.is_file()
 
