@@ -82,7 +82,7 @@ def test_batches_are_those_of_the_same_pictures_in_memory(tmp_path, pets, proces
 
 
 def test_any_reader_of_tfrecords_reads_them(tmp_path, pets):
-    prepare(pets, tmp_path / "out")
+    prepare(pets, tmp_path / "out", shard_size=60)
     parts = [read(path, 32) for path in sorted((tmp_path / "out").glob("train-*.tfrecord"))]
     found = datasets.load(str(pets), 32)
     np.testing.assert_array_equal(np.concatenate([images for images, _ in parts]), found.images)

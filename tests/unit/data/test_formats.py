@@ -2,7 +2,9 @@
 
 import os
 import pickle
+import struct
 import tarfile
+import zlib
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from scipy import io
 
 from biggan_cli.data import datasets, images
 from biggan_cli.data.classes import CIFAR10
-from biggan_cli.data.formats import archive, pickles
+from biggan_cli.data.formats import archive, npz, pickles
 from biggan_cli.errors import BigganError, StepFailed, UsageError
 from biggan_cli.runtime import memory
 from tests import data_sets
@@ -294,17 +296,33 @@ def test_16_bits_are_refused(tmp_path, mode):
     refused(UsageError, tmp_path, "x.png has 16 bits a channel")
 
 
-def png_of_16_bits():
-    """2x2 px, RGB of 16 bits a channel, which Pillow cannot write."""
-    import struct
-    import zlib
+def png(width, height, bits, rows):
+    """An RGB file with these rows, whatever its header says."""
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    rows = b"".join(b"\0" + struct.pack(">6H", *range(0, 60000, 10000)) for _ in range(2))
-    head = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def png_of_16_bits():
+    """2x2 px, RGB of 16 bits a channel, which Pillow cannot write."""
+    return png(2, 2, 16, b"".join(b"\0" + struct.pack(">6H", *range(0, 60000, 10000)) for _ in range(2)))
+
+
+@pytest.mark.parametrize("side", (12_000, 60_000))
+def test_a_picture_that_is_a_bomb(tmp_path, side):
+    """A few bytes that would be gigabytes: Pillow warns of the first size, and refuses the second."""
+    class_folders(tmp_path)
+    (tmp_path / "cat" / "x.png").write_bytes(png(side, side, 8, bytes(1000)))
+    refused(StepFailed, tmp_path, "cat/x.png is too large to be a picture")
+
+
+def test_labels_that_are_a_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "_MOST_LABELS", 1000)
+    np.savez_compressed(str(tmp_path / "a.npz"), images=pictures(4, 8), labels=np.zeros(10_000))
+    refused(StepFailed, tmp_path / "a.npz", "labels is float64 (10000,), larger than the labels of any data set")
 
 
 def test_broken_pictures_are_named(tmp_path):
