@@ -1,6 +1,5 @@
 """The page for the Ascend 910 and the Ascend310: its commands run, its two languages agree, what it names is there."""
 
-import json
 import os
 import re
 import shlex
@@ -13,10 +12,10 @@ import typer.main
 
 from biggan_cli.cli.app import app
 from tests.conftest import TINY, run_biggan, small_cifar10
+from tests.e2e.deployment import LATENTS, MODEL, digests, emulated
 from tests.e2e.pages import blocks, commands, prose
 from tests.e2e.test_npu import FAKE, has_adapter
 from tests.e2e.test_readme import ROOT
-from tests.fakes.inception import tiny_graph
 
 FOLDER = ROOT / "examples" / "04_ascend"
 ENGLISH, CHINESE = PAGES = FOLDER / "README.md", FOLDER / "README.zh-CN.md"
@@ -36,15 +35,7 @@ def with_adapter(monkeypatch):
 def test_every_command_of_the_page_runs(tmp_path, with_adapter):
     """In order, in one directory, with a tiny network and few steps."""
     cifar = small_cifar10(tmp_path / "cifar")
-    graph = tmp_path / "inception.pb"
-    graph.write_bytes(tiny_graph().SerializeToString())
-    environment = dict(
-        with_adapter,
-        BIGGAN_TOOLCHAIN="emulator",
-        BIGGAN_INCEPTION=str(graph),
-        BIGGAN_DATA=f"cifar10:{cifar}",
-        BIGGAN_CACHE=str(tmp_path / "cache"),
-    )
+    environment = dict(with_adapter, BIGGAN_TOOLCHAIN="emulator")
     done = []
     for arguments in commands(ENGLISH):
         if arguments[0] == "train":
@@ -54,14 +45,37 @@ def test_every_command_of_the_page_runs(tmp_path, with_adapter):
         arguments = [argument.replace("cifar10:DIR", f"cifar10:{cifar}") for argument in arguments]
         run_biggan(*arguments, cwd=tmp_path, env=environment, check=0)
         done.append(arguments[0])
-    assert done == ["train", "train", "train", "freeze", "to-bin", "atc", "msame-run", "verify", "score"]
+    assert done == ["train", "train", "train", "freeze", "to-bin", "atc", "msame-run", "verify"]
     digits, run = sorted((tmp_path / "runs").glob("0*"))
     assert (digits.name, run.name) == ("00000-digits-32-digits", "00001-cifar10-32-seed")
     for folder in (digits, run):
         assert "compiled on the Ascend AI processor" in (folder / "npu.log").read_text()
     assert list((run / "msame").glob("ascend310_b1_force_fp16_00000/000063_output_0.bin"))
-    scores = [json.loads(line) for line in (run / "score" / "score.jsonl").read_text().splitlines()]
-    assert len(scores) == 2 and not any(score["comparable"] for score in scores)
+    assert list((run / "verify").glob("00000/side_by_side.png")) and list(run.glob("events.*"))
+
+
+def test_a_run_is_converted_and_run_on_other_machines(run, tmp_path):
+    """The lines of the page between A, B and C, which are folders here: the run, trained further, is as it was."""
+    (block,) = (text for text in blocks(ENGLISH, "bash") if "rsync" in text)
+    name = f"runs/{run.name}"
+    for made in ("atc", "msame"):
+        shutil.rmtree(str(run / made))
+    before = digests(run)
+    for line in block.splitlines():
+        command, _, machine = line.replace("runs/00001-cifar10-32-seed", name).partition("  # on ")
+        program, *arguments = shlex.split(command)
+        if program == "biggan":
+            emulated(*arguments, cwd=tmp_path / machine)
+        else:
+            assert (program, machine) == ("rsync", "A")
+            left = [word for flag, word in zip(arguments, arguments[1:]) if flag == "--exclude"]
+            source, target = (tmp_path / word.replace(":", "/") for word in arguments[-2:])
+            shutil.copytree(str(source), str(target / source.name), ignore=shutil.ignore_patterns(*left))
+    assert (tmp_path / "B" / name / "atc" / f"{MODEL}.om").is_file()
+    assert len(list((run / "msame").glob("*/*_output_0.bin"))) == LATENTS
+    emulated("verify", cwd=tmp_path)
+    after = digests(run)
+    assert {path: after[path] for path in before} == before
 
 
 @has_adapter
