@@ -6,6 +6,8 @@ import shlex
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import TINY, read_picture, run_biggan
 from tests.e2e.pages import blocks
 from tests.e2e.test_readme import ROOT
@@ -13,6 +15,7 @@ from tests.e2e.test_readme import ROOT
 PAGE = ROOT / "examples" / "05_own_pictures" / "README.md"
 
 
+@pytest.mark.slow
 def test_every_command_of_the_page_runs(tmp_path):
     """In order, in one directory, with few pictures, a tiny network and two steps."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")

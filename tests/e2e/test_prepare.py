@@ -26,6 +26,7 @@ def pets(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_commands(biggan, tmp_path, pets):
     """The second reads the pictures from disk, stops, and goes on to the bit as one that has them in memory."""
     shutil.copytree(str(pets), str(tmp_path / "pets"))
