@@ -2,4 +2,5 @@
 
 from biggan_cli.cli.app import main
 
-main()
+if __name__ == "__main__":  # a worker process imports it too
+    main()

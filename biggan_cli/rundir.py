@@ -37,6 +37,8 @@ from biggan_cli.errors import StepFailed, UsageError
 MANIFEST_SCHEMA = 1
 _FOLDERS = {"to-bin": "bin", "msame-run": "msame", "export-checkpoint": "export"}
 """Where the results of a command are; of those not named here, in a folder called as the command is."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of errors of a disk, quota or file that is full."""
 _UNFINISHED = ".unfinished-{}"
 _LISTED = 2000
 _NUMBERED = re.compile(r"(\d{5,})-")
@@ -78,20 +80,7 @@ class RunDir:
         Raises:
             StepFailed: another process holds the run.
         """
-        with open(str(self.path / ".lock"), "a+") as holder:
-            try:
-                fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise
-                holder.seek(0)
-                owner = holder.read().strip() or "another process"
-                raise StepFailed(
-                    f"{self} is in use by {owner}", fix="wait until it ends, or stop it, then try again"
-                ) from error
-            holder.truncate(0)
-            holder.write(f"process {os.getpid()} on {socket.gethostname()}")
-            holder.flush()
+        with locked(self.path):
             yield
 
     def finished(self, command: str) -> List["Finished"]:
@@ -166,18 +155,47 @@ class RunDir:
                 _take_place(work, target)
                 step.path = target
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno not in FULL:
                 raise
-            free = shutil.disk_usage(str(parent)).free
-            raise StepFailed(
-                f"{parent} cannot be written: {error.strerror.lower()}", hint=f"{free / 1e6:.1f} MB are free there"
-            ) from error
+            raise disk_full(parent, error) from error
         finally:
             with contextlib.suppress(FileNotFoundError):  # it was moved, and may be another process's by now
                 ours = os.path.samestat(os.fstat(step.holder), os.stat(str(work)))
                 if ours and not (resume and step.path == work and any(work.iterdir())):
                     shutil.rmtree(str(work), ignore_errors=True)
             os.close(step.holder)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder against a second process that would write to it; the lock dies with its process.
+
+    Raises:
+        StepFailed: another process holds it.
+    """
+    with open(str(folder / ".lock"), "a+") as holder:
+        try:
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            holder.seek(0)
+            owner = holder.read().strip() or "another process"
+            raise StepFailed(
+                f"{folder} is in use by {owner}", fix="wait until it ends, or stop it, then try again"
+            ) from error
+        holder.truncate(0)
+        holder.write(f"process {os.getpid()} on {socket.gethostname()}")
+        holder.flush()
+        yield
+
+
+def disk_full(folder: Path, error: OSError) -> StepFailed:
+    """What is said of an error whose number is one of ``FULL``."""
+    free = shutil.disk_usage(str(folder)).free
+    return StepFailed(
+        f"{folder} cannot be written: {error.strerror.lower()}", hint=f"{free / 1e6:.1f} MB are free there"
+    )
 
 
 class Finished(NamedTuple):

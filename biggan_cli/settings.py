@@ -10,6 +10,7 @@ METRICS = ("is", "fid", "kid", "pr")
 SOURCES = ("checkpoint", "pb", "om")
 EXTRACTORS = ("inception", "digits")
 EXAMINED_DEVICES = ("cpu", "gpu", "npu")
+ARCHIVE_FORMS = ("python", "matlab")
 
 
 @dataclass(frozen=True)
@@ -252,3 +253,28 @@ class DoctorConfig:
 
     device: str = "cpu"
     outdir: str = "runs"
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """What ``prepare`` makes; ``resolution`` None: as the pictures are; ``form``: which archive to download.
+
+    ``shard_size`` is in pictures; None: as many as make some 64 MB. ``workers`` None: one for each core.
+    """
+
+    source: str
+    out: Optional[str] = None
+    resolution: Optional[int] = None
+    workers: Optional[int] = None
+    skip_broken: bool = False
+    shard_size: Optional[int] = None
+    download: bool = False
+    form: str = "python"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What ``data`` looks at, and where its grid goes."""
+
+    spec: str
+    out: Optional[str] = None

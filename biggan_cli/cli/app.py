@@ -15,6 +15,7 @@ import biggan_cli
 from biggan_cli.cli import (
     atc,
     console,
+    data,
     doctor,
     export_checkpoint,
     freeze,
@@ -22,6 +23,7 @@ from biggan_cli.cli import (
     interpolate,
     job,
     msame_run,
+    prepare,
     profile,
     sample,
     score,
@@ -99,6 +101,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.command("prepare")(prepare.prepare)
+app.command("data")(data.data)
 app.command("train", cls=job.JobCommand)(train.train)
 app.command("sample")(sample.sample)
 app.command("interpolate")(interpolate.interpolate)

@@ -37,7 +37,12 @@ def train(
     context: typer.Context,
     data: Annotated[
         Optional[str],
-        _field("data", "digits, or cifar10:DIR, whose DIR may be obs://…; also from BIGGAN_DATA.", metavar="SPEC"),
+        _field(
+            "data",
+            "digits; or class folders, CIFAR-10 (cifar10:DIR, whose DIR may be obs://…), ImageNet, an .npz, "
+            "what prepare left: see biggan data; also from BIGGAN_DATA.",
+            metavar="SPEC",
+        ),
     ] = None,
     res: Annotated[
         Optional[int], _field("resolution", "Width and height of the pictures.", choices=configs.RESOLUTIONS)

@@ -1,7 +1,7 @@
 """The labelled grids of a run: of its data, and of its progress."""
 
 from pathlib import Path
-from typing import Mapping
+from typing import List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -20,14 +20,20 @@ GRID_CLASSES = 16
 
 def write_reals(run: RunDir, dataset: Dataset) -> None:
     """``reals.png``: the first pictures of each class, labelled, to see that the labels are right."""
-    rows, labels = [], []
-    for label, name in list(enumerate(dataset.class_names))[:GRID_CLASSES]:
-        chosen = np.flatnonzero(dataset.labels == label)[:GRID_COLUMNS]
-        if len(chosen):
-            rows.append(dataset.images[chosen])
-            labels.append(name)
-    with whole_file(run.reals) as temporary:
-        images.write_png(temporary, images.labelled_grid(rows, labels))
+    chosen = first_of_each(dataset.class_names, dataset.labels)
+    write_labelled(run.reals, [(name, dataset.images[indices]) for name, indices in chosen])
+
+
+def first_of_each(class_names: Sequence[str], labels: np.ndarray) -> List[Tuple[str, np.ndarray]]:
+    """The first classes that have pictures, and the indices of the first pictures of each."""
+    places = (np.flatnonzero(labels == label)[:GRID_COLUMNS] for label in range(min(len(class_names), GRID_CLASSES)))
+    return [(name, found) for name, found in zip(class_names, places) if len(found)]
+
+
+def write_labelled(path: Path, rows: Sequence[Tuple[str, np.ndarray]]) -> None:
+    """A PNG file of (label, pictures uint8 [n, R, R, 3]), a row each."""
+    with whole_file(path) as temporary:
+        images.write_png(temporary, images.labelled_grid([row for _, row in rows], [label for label, _ in rows]))
 
 
 class ProgressGrids:

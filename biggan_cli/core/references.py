@@ -62,7 +62,7 @@ class _Wanted(NamedTuple):
 def default_name(settings: ReferenceConfig, place: sources.Place, extractor: Extractor) -> str:
     """What pictures are compared with where nobody says: what they were trained on, else digits or CIFAR-10."""
     spec = settings.data or place.data_spec() or ""
-    if spec and not spec.startswith("cifar10:"):
+    if spec and datasets.kind_of(spec) != "cifar10":
         return "train"
     return "digits" if extractor.name == digit_classifier.NAME else CIFAR10_TRAIN
 
@@ -221,7 +221,7 @@ def _wanted(
             )
         return _part(spec, SETS[name], square)
     _check_no_data(settings, name)
-    if re.match(r"(digits$|cifar10:)", name):
+    if datasets.is_explicit(name):
         return _part(name, False, square)
     path = expanded(name)
     if (path / "config.json").is_file():
@@ -239,7 +239,7 @@ def _wanted(
     )
 
 
-def _part(spec: str, held_out: bool, resolution: int, name: Optional[str] = None) -> _Wanted:
+def _part(spec: str, held_out: bool, resolution: Optional[int], name: Optional[str] = None) -> _Wanted:
     """The training or held-out part of a data set."""
     found = sources.of_data(spec, resolution, held_out)
     return _Wanted(name or found.name, f"computed from {spec}", found, published_as(spec, held_out, found))

@@ -17,8 +17,8 @@ from biggan_cli.protocols import Protocol
 from biggan_cli.rundir import RunDir, expanded, finished_in, is_unchanged, open_run, read_json
 from biggan_cli.settings import SOURCES, DrawConfig, PicturesConfig
 
-NATIVE = 32
-"""The resolution of both built-in data sets."""
+NATIVE = None
+"""The resolution that the data set has."""
 
 
 class Place(NamedTuple):
@@ -52,7 +52,7 @@ def find(config: PicturesConfig) -> Place:
         StepFailed: it is damaged.
     """
     what, outdir = config.what, Path(config.outdir)
-    if what is not None and re.match(r"(digits$|cifar10:)", what):
+    if what is not None and datasets.is_explicit(what):
         datasets.check_spec(what)
         return Place(data=what)
     path = expanded(what) if what is not None else None
@@ -94,7 +94,7 @@ def _sampled(folder: Path) -> Optional[Sampled]:
     return Sampled(record, drawn_facts(record, int(draw.checkpoint), draw, latents, truncation, own_classes))
 
 
-def of_data(spec: str, resolution: int, held_out: bool = False) -> Pictures:
+def of_data(spec: str, resolution: Optional[int], held_out: bool = False) -> Pictures:
     """The training part of a data set, or the held-out part."""
     dataset = datasets.load(spec, resolution)
     array = dataset.held_out_images if held_out else dataset.images

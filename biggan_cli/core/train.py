@@ -70,7 +70,7 @@ def start(
     """
     options = npus.check(config.train, npu, 0)
     spec = datasets.absolute(config.train.data)
-    dataset = datasets.load(spec, config.model.resolution)
+    dataset = datasets.load(spec, config.model.resolution, _reading(report))
     config = configs.replace(config, train=configs.replace(config.train, data=spec))
     model = configs.replace(config.model, num_classes=len(dataset.class_names))
     config = configs.replace(config, model=model)
@@ -134,7 +134,7 @@ def resume(
             )
         options = npus.check(record.config.train, npu, reached)
         spec = datasets.absolute(record.config.train.data or other_data)
-        dataset = datasets.load(spec, record.config.model.resolution)
+        dataset = datasets.load(spec, record.config.model.resolution, _reading(report))
         record = _with_data(record, spec, dataset, run)
         require(record.config.train.device)
         precision.check(record.config.train)
@@ -152,6 +152,10 @@ def resume(
             write_reals(run, dataset)
         after_save(run)
         return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), checkpoint)
+
+
+def _reading(report: Report) -> Callable[[int, int], None]:
+    return lambda done, total: report("advance", what="reading the data", done=done, total=total)
 
 
 def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> RunRecord:

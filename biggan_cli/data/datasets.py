@@ -1,42 +1,55 @@
 """Data sets: pictures with class labels, by a short specification.
 
-==================  ==============================================================================
-``digits``          5,000 handwritten digits of MNIST, shipped with the package, padded to 32 px
-``cifar10:DIR``     CIFAR-10 as .mat files: ``data_batch_1..5.mat`` to train, ``test_batch.mat`` held out
-==================  ==============================================================================
+================  ====================================================================================
+``digits``        5,000 handwritten digits of MNIST, shipped with the package, padded to 32 px
+``PLACE``         a file or folder that is one of the following, found by looking at it
+``cifar10:…``     CIFAR-10: the folder of .mat files or of Python's batches, or either's .tar.gz
+``cifar10``       the archive that ``biggan prepare cifar10 --download`` left in the cache
+``imagenet:…``    downsampled ImageNet: the folder of train_data_batch_1 … 10 and val_data, or one batch
+``mat:…``         a MATLAB file with ``data`` and ``labels``, as the reference's imagenet64.mat
+``npz:…``         ``images`` and ``labels``
+``folder:…``      a folder of class folders
+``prepared:…``    what ``biggan prepare`` left
+================  ====================================================================================
 
-DIR may be in the object storage: ``cifar10:obs://bucket/folder``, or ``obs://bucket/folder`` alone.
+A folder of CIFAR-10 may be in the object storage: ``cifar10:obs://bucket/folder``, or ``obs://bucket/folder`` alone.
 """
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
-from biggan_cli.data import classes, images
+from biggan_cli.data import cifar10_archive
+from biggan_cli.data.formats import cifar10, digits, folder, imagenet, mat, npz, prepared
+from biggan_cli.data.formats.source import Arrays, Progress, Source, untold
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import expanded
-from biggan_cli.runtime import storage
+from biggan_cli.runtime import memory, storage
 
-SPECS = "digits or cifar10:DIR"
-RESOURCES = Path(__file__).parent / "resources"
-_HELD_OUT_DIGITS_PER_CLASS = 50
-_CIFAR10_TRAIN = tuple(f"data_batch_{number}.mat" for number in range(1, 6))
-_CIFAR10_TEST = "test_batch.mat"
-_CIFAR10_FIX = "unpack cifar-10-matlab.tar.gz and give its folder: --data cifar10:cifar-10-batches-mat"
-_CIFAR10_BATCH = "a batch of CIFAR-10 for MATLAB: data uint8 [N, 3072], labels 0 to 9 [N, 1]"
+SPECS = "digits, cifar10:DIR, or a place: class folders, CIFAR-10, ImageNet, an .npz, what biggan prepare left"
+_OPENERS: Dict[str, Callable[[Path, str], Source]] = {
+    module.KIND: module.open_source for module in (cifar10, imagenet, mat, npz, folder)
+}
+_KINDS = (*_OPENERS, prepared.KIND)
+_MOST_OF_MEMORY = 0.8
 
 
 class Dataset(NamedTuple):
-    """Pictures uint8 [N, R, R, 3] and labels int32 [N] in [0, classes); the held-out part is never trained on."""
+    """Pictures uint8 [N, R, R, 3] and labels int32 [N] in [0, classes); the held-out part is never trained on.
+
+    Both ``images`` give pictures by their indices; those of a prepared data set are
+    :class:`~biggan_cli.data.formats.prepared.ShardedImages`, read from disk when they are asked for.
+    """
 
     name: str
     class_names: Tuple[str, ...]
-    images: np.ndarray
+    images: Any
     labels: np.ndarray
-    held_out_images: np.ndarray
+    held_out_images: Any
     held_out_labels: np.ndarray
     digest: str = ""
     """SHA-256 over the training pictures as they are stored, their shape and their labels."""
@@ -48,156 +61,209 @@ class Dataset(NamedTuple):
 
 
 def check_spec(spec: Optional[str]) -> Tuple[str, str]:
-    """``cifar10:DIR`` → ("cifar10", "DIR"), without touching a file.
+    """``cifar10:DIR`` → ("cifar10", "DIR"); of a place without a kind, the kind that it looks like.
 
     Raises:
-        UsageError: no specification, an unknown kind, or a directory missing from it.
+        UsageError: no specification, a place that is nothing known, or a kind without a place.
     """
     if not spec:
         raise UsageError(
-            "no data: --data is not given", fix="--preset digits, or --data cifar10:DIR (or set BIGGAN_DATA)"
+            "no data: --data is not given",
+            fix="--preset digits, or --data cifar10:DIR (or set BIGGAN_DATA)",
+            hint=f"data are {SPECS}",
         )
-    kind, place = _split(spec)
-    if kind == "digits" and not place:
+    if storage.is_remote(spec):
+        return cifar10.KIND, spec
+    kind, colon, place = spec.partition(":")
+    if spec == cifar10.KIND:
+        return kind, _archive()
+    if is_explicit(spec) and (kind == digits.KIND or place):
         return kind, place
-    if kind == "cifar10" and place:
-        return kind, place
-    raise UsageError(f"--data {spec} is not a data set", fix=f"--data {SPECS}")
+    path = expanded(spec)
+    if not os.path.exists(str(path)) or (colon and kind in _KINDS):
+        raise UsageError(f"--data {spec} is not a data set", looked_for=str(path), fix=f"--data with {SPECS}")
+    return _looked_at(path, spec), spec
+
+
+def is_explicit(spec: str) -> bool:
+    """Whether the words themselves say which kind of data it is."""
+    kind, colon, _ = spec.partition(":")
+    return spec in (digits.KIND, cifar10.KIND) or (bool(colon) and kind in _KINDS)
 
 
 def kind_of(spec: str) -> str:
-    """``cifar10:DIR`` → ``cifar10``."""
-    return _split(spec)[0]
+    """``cifar10:DIR`` → ``cifar10``; of a place without a kind, as :func:`check_spec`."""
+    return check_spec(spec)[0]
 
 
 def absolute(spec: Optional[str]) -> Optional[str]:
-    """The specification as it is stored with a run, good from any working directory."""
-    kind, place = _split(spec or "")
-    if storage.is_remote(place):
-        return f"{kind}:{place}"
-    return f"{kind}:{expanded(place).absolute()}" if place else spec
-
-
-def _split(spec: str) -> Tuple[str, str]:
-    """Kind and place; what is in the object storage is CIFAR-10 where no kind is named."""
-    if storage.is_remote(spec):
-        return "cifar10", spec
-    kind, _, place = spec.partition(":")
-    return kind, place
-
-
-def load(spec: Optional[str], resolution: int) -> Dataset:
-    """The data set at the asked resolution; pictures of another size are resized (bicubic, anti-aliased).
+    """The specification as it is stored with a run: with its kind, good from any working directory.
 
     Raises:
-        UsageError: an unknown specification or a directory without the data.
+        UsageError: as :func:`check_spec`; not where nothing is given.
+    """
+    if not spec:
+        return spec
+    kind, place = check_spec(spec)
+    if storage.is_remote(place):
+        return f"{kind}:{place}"
+    return f"{kind}:{expanded(place).absolute()}" if place else kind
+
+
+@contextlib.contextmanager
+def opened(spec: Optional[str], progress: Progress = untold) -> Iterator[Source]:
+    """The data set, all of it looked at, its pictures not yet read.
+
+    Args:
+        progress: of reading a prepared one, which is compared with its index.
+
+    Raises:
+        UsageError: an unknown specification, or a place without the data.
         StepFailed: a file that is cut off or holds something else; names the file.
         NotReady: it is in the object storage, and that cannot be reached from here.
     """
     kind, place = check_spec(spec)
-    if kind == "digits":
-        dataset = _digits()
+    if kind == digits.KIND:
+        yield digits.open_source()
+    elif kind == prepared.KIND:
+        yield prepared.open_source(expanded(place), place, progress)
     elif storage.is_remote(place):
-        with storage.local_copy(place) as folder:
+        with storage.local_copy(place) as copy:
             try:
-                dataset = _cifar10(folder, place)
+                yield _OPENERS[kind](copy, place)
             except StepFailed as error:
-                error.rename(str(folder), place)
+                error.rename(str(copy), place)
                 raise
     else:
-        dataset = _cifar10(Path(place), place)
-    dataset = dataset._replace(digest=_digest(dataset))
-    if dataset.images.shape[1] == resolution:
-        return dataset
-    return dataset._replace(
-        images=images.resize(dataset.images, resolution),
-        held_out_images=images.resize(dataset.held_out_images, resolution),
-    )
+        yield _OPENERS[kind](expanded(place), place)
 
 
-def _digest(dataset: Dataset) -> str:
-    digest = hashlib.sha256(repr(dataset.images.shape).encode())
-    digest.update(np.ascontiguousarray(dataset.images))
-    digest.update(np.ascontiguousarray(dataset.labels))
-    return digest.hexdigest()
+def digest_of(source: Source, progress: Progress = untold) -> str:
+    """What :func:`load` gives as :attr:`Dataset.digest`, without keeping any picture."""
+    if source.kind == prepared.KIND:
+        return prepared.read_index(expanded(source.place), source.place)["digest"]
+    return source.train.digest(progress)
 
 
-def _digits() -> Dataset:
-    """The last 50 digits of each class in the order of the file are held out."""
-    with np.load(str(RESOURCES / "digits.npz")) as archive:
-        pictures, labels = archive["images"], archive["labels"].astype(np.int32)
-    pictures = np.pad(pictures, ((0, 0), (2, 2), (2, 2)), mode="constant")
-    pictures = np.repeat(pictures[..., None], 3, axis=-1)
-    held_out = np.zeros(len(labels), bool)
-    for label in range(10):
-        held_out[np.flatnonzero(labels == label)[-_HELD_OUT_DIGITS_PER_CLASS:]] = True
-    return Dataset(
-        "digits", classes.DIGITS, pictures[~held_out], labels[~held_out], pictures[held_out], labels[held_out]
-    )
+def load(spec: Optional[str], resolution: Optional[int], progress: Progress = untold) -> Dataset:
+    """The data set at the asked resolution: the square in the centre of each picture, resized (bicubic, anti-aliased).
+
+    Args:
+        resolution: None: as the pictures are.
+
+    Raises:
+        UsageError: also where it does not fit into memory, or was prepared at another resolution.
+        StepFailed, NotReady: as :func:`opened`.
+    """
+    with opened(spec, progress) as source:
+        resolution = resolution or own_resolution(source, spec)
+        if source.kind == prepared.KIND:
+            return _prepared(source, resolution)
+        _check_memory(source, resolution, spec)
+        digest = hashlib.sha256(source.train.heading())
+        images = source.train.load(resolution, digest, progress)
+        digest.update(np.ascontiguousarray(source.train.labels))
+        held_out = source.held_out.load(resolution, hashlib.sha256(), untold)
+        return Dataset(
+            source.name,
+            source.class_names,
+            images,
+            source.train.labels,
+            held_out,
+            source.held_out.labels,
+            digest.hexdigest(),
+        )
 
 
-def _cifar10(folder: Path, place: str) -> Dataset:
-    """``place`` is what the user calls the folder."""
-    if not folder.is_dir():
+def own_resolution(source: Source, spec: Optional[str]) -> int:
+    """Width and height of the pictures, where all have the same.
+
+    Raises:
+        UsageError: they differ.
+    """
+    sizes = source.train.sizes()
+    (height, _), largest = min(sizes), max(sizes)
+    if (len(sizes), largest) != (1, (height, height)):
         raise UsageError(
-            f"--data cifar10:{place} is not a directory",
-            looked_for=os.path.join(place, _CIFAR10_TRAIN[0]),
-            fix=_CIFAR10_FIX,
+            f"--data {spec} has pictures of {sizes_text(sizes)}, not of one square size",
+            fix=f"biggan prepare {spec} --res 32 --out DIR",
         )
-    missing = [name for name in (*_CIFAR10_TRAIN, _CIFAR10_TEST) if not (folder / name).is_file()]
-    if missing:
+    return height
+
+
+def sizes_text(sizes: Set[Tuple[int, int]]) -> str:
+    """Heights and widths, in words."""
+    (height, width), (largest_height, largest_width) = min(sizes), max(sizes)
+    text = f"{width}x{height} px"
+    return text if len(sizes) == 1 else f"{text} to {largest_width}x{largest_height} px"
+
+
+def _prepared(source: Source, resolution: int) -> Dataset:
+    index = prepared.read_index(expanded(source.place), source.place)
+    if index["resolution"] != resolution:
         raise UsageError(
-            f"--data cifar10:{place} lacks {len(missing)} of its 6 files: {', '.join(missing)}",
-            looked_for=os.path.join(place, missing[0]),
-            fix=_CIFAR10_FIX,
+            f"--data {source.place} was prepared at {index['resolution']} px, and --res is {resolution}",
+            fix=f"--res {index['resolution']}, or biggan prepare {index['source']} --res {resolution} --out DIR",
         )
-    parts = [_cifar10_batch(folder / name) for name in _CIFAR10_TRAIN]
-    held_out_images, held_out_labels = _cifar10_batch(folder / _CIFAR10_TEST)
-    return Dataset(
-        "cifar10",
-        classes.CIFAR10,
-        np.concatenate([part[0] for part in parts]),
-        np.concatenate([part[1] for part in parts]),
-        held_out_images,
-        held_out_labels,
-    )
+    train, held_out = source.train, source.held_out
+    images = [part.load(resolution, None, untold) for part in (train, held_out)]
+    digest = index["digest"]
+    return Dataset(source.name, source.class_names, images[0], train.labels, images[1], held_out.labels, digest)
 
 
-def _cifar10_batch(path: Path) -> Tuple[np.ndarray, np.ndarray]:
-    """``data`` [N, 3072] uint8, red, green, blue planes row by row, and ``labels`` [N] or [N, 1]."""
-    content = _read_mat(path)
-    lacking = [key for key in ("data", "labels") if key not in content]
-    if lacking:
-        raise StepFailed(f"{path} has no variable {' and '.join(lacking)}", fix=_CIFAR10_BATCH)
-    data, labels = np.asarray(content["data"]), np.asarray(content["labels"])
-    if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8:
-        raise StepFailed(
-            f"{path}: data is {data.dtype} {data.shape}, not uint8 (N, 3072)",
-            fix=_CIFAR10_BATCH,
+def _archive() -> str:
+    found = cifar10_archive.in_cache()
+    if found is None:
+        raise UsageError(
+            f"--data {cifar10.KIND} is not in the cache",
+            looked_for=str(cifar10_archive.ARCHIVES["python"].place),
+            fix=f"{cifar10_archive.FETCH}, or --data cifar10:DIR",
         )
-    count = len(data)
-    if count == 0 or labels.shape not in ((count,), (count, 1), (1, count)) or labels.dtype.kind not in "iuf":
-        raise StepFailed(
-            f"{path} has {count} pictures, and its labels are {labels.dtype} {labels.shape}", fix=_CIFAR10_BATCH
+    return str(found)
+
+
+def _check_memory(source: Source, resolution: int, spec: Optional[str]) -> None:
+    """Before anything is read.
+
+    Raises:
+        UsageError: the pictures would take more than is free.
+    """
+    parts = [part for part in (source.train, source.held_out) if not _is_there(part, resolution)]
+    needed, free = sum(len(part.labels) for part in parts) * resolution * resolution * 3, memory.available()
+    if free is not None and needed > _MOST_OF_MEMORY * free:
+        raise UsageError(
+            f"--data {spec} takes {needed / 1e9:.1f} GB of memory at {resolution} px, and {free / 1e9:.1f} GB are free",
+            fix=f"biggan prepare {spec} --res {resolution} --out DIR, then --data DIR",
         )
-    labels = labels.ravel()
-    if not np.isin(labels, np.arange(10)).all():
-        raise StepFailed(
-            f"{path}: labels go from {labels.min()} to {labels.max()}, not over the whole numbers 0 to 9",
-            fix=_CIFAR10_BATCH,
-        )
-    return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.int32)
 
 
-def _read_mat(path: Path) -> Dict[str, Any]:
-    from scipy import io
+def _is_there(part, resolution: int) -> bool:
+    return isinstance(part, Arrays) and part.size == (resolution, resolution)
 
+
+def _looked_at(path: Path, spec: str) -> str:
+    """The kind of data that a file or folder is.
+
+    Raises:
+        UsageError: a file that is none of these.
+        StepFailed: it cannot be read.
+    """
     try:
-        return io.loadmat(str(path), variable_names=("data", "labels"))
+        if path.is_dir():
+            names = tuple(os.listdir(str(path)))
+            for module in (prepared, cifar10, imagenet):
+                if module.is_folder(names):
+                    return module.KIND
+            return folder.KIND
+        with open(str(path), "rb") as handle:
+            head = handle.read(128)
     except OSError as error:
-        raise StepFailed(f"{path} cannot be read: {error}") from error
-    except Exception as error:  # loadmat meets a damaged file with whatever its parser trips over
-        raise StepFailed(
-            f"{path} is cut off or not a MATLAB file ({type(error).__name__}: {error})",
-            fix="unpack cifar-10-matlab.tar.gz again",
-        ) from error
+        raise StepFailed(f"--data {spec} cannot be read: {error.strerror}") from error
+    if head.startswith(b"\x1f\x8b"):
+        return cifar10.KIND
+    if mat.is_mat(head):
+        return mat.KIND
+    if head.startswith(b"PK"):
+        found = npz.keys(path)
+        return imagenet.KIND if "data" in found and "images" not in found else npz.KIND
+    raise UsageError(f"--data {spec} is a file of no known kind", fix=f"--data with {SPECS}")

@@ -7,9 +7,13 @@ from typing import List, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+FILTER = "bicubic"
+"""How pictures are resized, by its name in Pillow, which widens it where it reduces: anti-aliased."""
 _MARGIN = 4
 _PAPER = 255
 _INK = 0
+_LONGEST = 32
+"""Characters of a label."""
 
 
 def to_uint8(images: np.ndarray, down: bool = False) -> np.ndarray:
@@ -29,6 +33,17 @@ def resize(images_u8: np.ndarray, resolution: int) -> np.ndarray:
         return images_u8
     size = (resolution, resolution)
     return np.stack([np.asarray(Image.fromarray(image).resize(size, Image.BICUBIC)) for image in images_u8])
+
+
+def fit(picture_u8: np.ndarray, resolution: int) -> np.ndarray:
+    """uint8 [H, W, 3] → [R, R, 3]: the square in its centre, resized."""
+    height, width = picture_u8.shape[:2]
+    if height == width == resolution:
+        return picture_u8
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(Image.fromarray(picture_u8).resize((resolution, resolution), Image.BICUBIC, box=box))
 
 
 def through_jpeg(images_u8: np.ndarray, quality: int) -> np.ndarray:
@@ -52,7 +67,7 @@ def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarr
     Args:
         rows: each uint8 [n, R, R, 3]; rows may differ in n. Pictures under 64 px are shown larger, each
             pixel as a square.
-        labels: one for each row.
+        labels: one for each row; a long one is cut, and what is not Latin is drawn as "?".
 
     Returns:
         uint8 [H, W, 3], black on white.
@@ -60,6 +75,7 @@ def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarr
     rows = [_enlarged(row) for row in rows]
     size = rows[0].shape[1]
     font = ImageFont.load_default()
+    labels = [_drawable(label) for label in labels]
     left = max(int(font.getlength(label)) for label in labels) + 2 * _MARGIN
     width = left + max(len(row) for row in rows) * size
     canvas = Image.new("RGB", (width, len(rows) * size), (_PAPER,) * 3)
@@ -69,6 +85,12 @@ def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarr
         for column, image in enumerate(row):
             canvas.paste(Image.fromarray(image), (left + column * size, index * size))
     return np.asarray(canvas)
+
+
+def _drawable(label: str) -> str:
+    """Pillow's own font has Latin-1 in all its versions, and no more in the older ones."""
+    text = label if len(label) <= _LONGEST else label[: _LONGEST - 3] + "..."
+    return text.encode("latin-1", "replace").decode("latin-1")
 
 
 def tiled(images_u8: np.ndarray, columns: int) -> np.ndarray:

@@ -3,23 +3,18 @@
 What cannot be scored is found before the first batch: every file is opened, every level of an array is looked at.
 """
 
-import contextlib
 import hashlib
 import os
-import warnings
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import BinaryIO, Callable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
-from PIL import Image
 
+from biggan_cli.data.picture_files import ENDINGS, check_kind, opened
 from biggan_cli.errors import BigganError, StepFailed, UsageError
 from biggan_cli.rundir import read_json, sha256
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-"""Without .gif: its pictures have 256 colours, and move."""
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 _SHAPE = "uint8 (N, H, W, 3)"
 _DARK = 10
 """A set without a brighter level than this holds 0 to 1, not 0 to 255."""
@@ -163,43 +158,13 @@ def _listed(folder: Path) -> Optional[Set[str]]:
     return set(names)
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Tuple[BinaryIO, Any]]:
-    """A picture file and Pillow's view of it; what Pillow trips over becomes an error that names the file."""
-    if not os.path.isfile(str(path)):
-        raise StepFailed(f"{path} is {'not a file' if os.path.exists(str(path)) else 'not there'}")
-    try:
-        with open(str(path), "rb") as handle, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(handle, formats=_FORMATS) as picture:
-                yield handle, picture
-    except BigganError:
-        raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise StepFailed(f"{path} is too large to be a picture to score: {error}") from error
-    except Image.UnidentifiedImageError as error:
-        raise StepFailed(
-            f"{path} is cut off, or not one of {', '.join(_FORMATS)}", fix="copy or make it again, or remove it"
-        ) from error
-    except Exception as error:  # Pillow meets a damaged file with whatever it trips over
-        if getattr(error, "strerror", None):
-            raise StepFailed(f"{path} cannot be read: {error.strerror}") from error
-        raise StepFailed(f"{path} is cut off or damaged: {error}", fix="copy or make it again, or remove it") from error
-
-
 def _looked_at(path: Path) -> Tuple[Tuple[int, int], bool]:
     """Height and width, and whether it is stored without loss.
 
     PNG has checksums, which are compared; where other files are whole shows only when they are decoded.
     """
-    with _opened(path) as (handle, picture):
-        if getattr(picture, "is_animated", False):
-            raise UsageError(f"{path} holds {picture.n_frames} pictures", fix="one file for each")
-        handle.seek(0)
-        head = handle.read(25)
-        if picture.format == "PNG" and head[24] == 16:
-            raise UsageError(f"{path} has 16 bits a channel: scores are of 8", fix="convert the pictures to 8 bits")
+    with opened(path) as (handle, picture):
+        check_kind(path, handle, picture, "scores are")
         lossless = picture.format in ("PNG", "BMP") or (picture.format == "WEBP" and _is_lossless_webp(handle))
         width, height = picture.size
         if picture.format == "PNG":
@@ -222,7 +187,7 @@ def _is_lossless_webp(handle: BinaryIO) -> bool:
 
 def _decoded(path: Path, size: Tuple[int, int]) -> np.ndarray:
     """uint8 [H, W, 3]"""
-    with _opened(path) as (_, picture):
+    with opened(path) as (_, picture):
         pixels = np.asarray(picture.convert("RGB"))
     if pixels.shape[:2] != size:
         raise StepFailed(f"{path} was {_text(size)} and now is {_text(pixels.shape[:2])}: it has changed meanwhile")

@@ -8,7 +8,10 @@ from typing import Dict, NamedTuple, Optional
 
 
 class Answer(NamedTuple):
-    """``length`` is what the server claims, None: the truth, "": nothing; ``silent`` keeps the rest back."""
+    """``length`` is what the server claims, None: the truth, "": nothing; ``silent`` keeps the rest back.
+
+    ``ranges``: it gives the rest of a body where it is asked for that; ``cut`` bytes of a body, then it hangs up.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -16,6 +19,8 @@ class Answer(NamedTuple):
     length: object = None
     chunked: bool = False
     silent: bool = False
+    ranges: bool = False
+    cut: Optional[int] = None
 
 
 class Web:
@@ -25,6 +30,7 @@ class Web:
         self.url, self.until_closed = url, until_closed
         self.answers: Dict[str, Answer] = {}
         self.asked = []
+        self.begun = []
 
 
 @contextlib.contextmanager
@@ -37,7 +43,15 @@ def serving():
         def do_GET(self):
             web.asked.append(self.path)
             answer = web.answers.get(self.path, Answer(b"nothing here", 404))
+            begin = int((self.headers["Range"] or "bytes=0-")[6:-1]) if answer.ranges else 0
+            web.begun.append(begin)
+            if begin >= len(answer.body) and begin:
+                answer = answer._replace(status=416, body=b"")
+            elif begin:
+                answer = answer._replace(status=206, body=answer.body[begin:])
             self.send_response(answer.status)
+            if answer.status == 206:
+                self.send_header("Content-Range", f"bytes {begin}-{begin + len(answer.body) - 1}/*")
             if answer.location:
                 self.send_header("Location", answer.location)
             if answer.chunked:
@@ -48,7 +62,8 @@ def serving():
             if answer.chunked:  # the chunk without a length, which ends it, never comes
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(answer.body), answer.body))
             else:
-                self.wfile.write(answer.body)
+                self.wfile.write(answer.body[: answer.cut])
+                self.close_connection = self.close_connection or answer.cut is not None
             if answer.silent:
                 web.until_closed.wait(20)
 

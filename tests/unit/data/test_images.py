@@ -33,6 +33,14 @@ def test_a_grid_shows_every_picture_and_a_label():
         assert (grid[top : top + 64, : grid.shape[1] - 192] < 128).any()
 
 
+def test_labels_of_any_script_and_length():
+    """Pillow's own font has Latin-1 only, in older versions; none of them is to end a training."""
+    row = np.full((1, 64, 64, 3), 9, np.uint8)
+    grid = images.labelled_grid([row] * 3, ["猫", "ёж", "a name " * 30])
+    assert grid.shape[0] == 192 and 64 < grid.shape[1] < 400
+    assert (grid[:64, :-64] < 128).any()
+
+
 def test_small_pictures_are_shown_larger_pixel_by_pixel():
     row = np.zeros((1, 32, 32, 3), np.uint8)
     row[0, 0, 1] = 200

@@ -1,5 +1,6 @@
 """Fetching from a real server on localhost, and every way in which it goes wrong."""
 
+import fcntl
 import gc
 import socket
 import threading
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from biggan_cli.errors import NotReady
+from biggan_cli.errors import NotReady, StepFailed
 from biggan_cli.runtime import cache, network
-from biggan_cli.runtime.network import fetch
+from biggan_cli.runtime.network import download, fetch
 from tests.fakes.web import Answer, closed_port, serving
 
 BODY = bytes(range(256)) * 4000
@@ -61,6 +62,50 @@ def test_a_server_that_does_not_say_how_much_it_is(web):
 def test_nothing_is_something(web):
     web.answers["/a"] = Answer(b"")
     assert get(web.url + "/a") == b""
+
+
+@pytest.mark.parametrize("ranges", (True, False))
+def test_a_download_goes_on_where_it_was_cut_off(web, tmp_path, ranges):
+    """Of a server that gives ranges, from there; of another, from the beginning."""
+    file, told = tmp_path / "file", []
+    web.answers["/a"] = Answer(BODY, ranges=ranges, cut=300_000)
+    with pytest.raises(NotReady, match="is cut off"):
+        download(web.url + "/a", file, len(BODY), lambda *now: None)
+    kept = file.stat().st_size
+    assert file.read_bytes() == BODY[:kept] and kept
+    web.answers["/a"] = Answer(BODY, ranges=ranges)
+    download(web.url + "/a", file, len(BODY), lambda *now: told.append(now))
+    assert file.read_bytes() == BODY and web.begun == [0, kept if ranges else 0]
+    assert told[-1] == (len(BODY), len(BODY))
+
+
+def test_a_download_that_is_complete_asks_for_nothing_more(web, tmp_path):
+    (tmp_path / "file").write_bytes(BODY)
+    web.answers["/a"] = Answer(BODY, ranges=True)
+    download(web.url + "/a", tmp_path / "file", len(BODY), lambda *now: None)
+    assert (tmp_path / "file").read_bytes() == BODY and web.begun == [len(BODY)]
+
+
+def test_a_shorter_file_from_a_server_without_ranges_replaces_a_longer_one(web, tmp_path):
+    (tmp_path / "file").write_bytes(BODY)
+    web.answers["/a"] = Answer(b"short")
+    download(web.url + "/a", tmp_path / "file", len(BODY), lambda *now: None)
+    assert (tmp_path / "file").read_bytes() == b"short"
+
+
+def test_the_rest_of_a_file_that_is_too_long(web, tmp_path):
+    (tmp_path / "file").write_bytes(BODY[:1000])
+    web.answers["/a"] = Answer(BODY, ranges=True)
+    with pytest.raises(NotReady, match=f"{len(BODY):,} bytes, more than 2,000"):
+        download(web.url + "/a", tmp_path / "file", 2000, lambda *now: None)
+
+
+def test_two_downloads_to_the_same_file(web, tmp_path):
+    with open(str(tmp_path / "file"), "wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StepFailed, match="another process is fetching"):
+            download(web.url + "/a", tmp_path / "file", 2000, lambda *now: None)
+    assert web.asked == []
 
 
 @pytest.mark.parametrize("status, words", ((404, "404 Not Found"), (500, "500 Internal Server Error"), (403, "403")))

@@ -1,0 +1,95 @@
+"""Look at a data set: its classes, how many pictures each has, where they are, and what they look like."""
+
+import os
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional
+
+import numpy as np
+
+from biggan_cli.core.grids import first_of_each, write_labelled
+from biggan_cli.core.prepare import called_source
+from biggan_cli.core.reporting import Report
+from biggan_cli.data import datasets, images
+from biggan_cli.data.formats.source import Part, Source
+from biggan_cli.errors import UsageError
+from biggan_cli.rundir import expanded
+from biggan_cli.settings import DataConfig
+
+_CELL = 64
+"""Pixels of a picture in the grid, where the pictures differ in size."""
+
+
+class DataResult(NamedTuple):
+    """What a data set is."""
+
+    data: str
+    name: str
+    num: int
+    held_out: int
+    size: str
+    digest: str
+    classes: List[Dict[str, Any]]
+    """Each with ``name``, ``train``, ``held_out`` and ``first``, how a user finds its first picture."""
+    grid: Optional[str]
+
+
+def look(settings: DataConfig, report: Report) -> DataResult:
+    """Open a data set, read all of it once, and draw the first pictures of each class to ``settings.out``.
+
+    Raises:
+        UsageError: it is nothing that can be trained on, or the grid cannot go there.
+        StepFailed, NotReady: as :func:`biggan_cli.data.datasets.opened`.
+    """
+    out = expanded(settings.out) if settings.out else None
+    if out:
+        _check_place(out)
+
+    def progress(done: int, total: int) -> None:
+        report("advance", what="reading the data", done=done, total=total)
+
+    with called_source(), datasets.opened(settings.spec, progress) as source:
+        digest = datasets.digest_of(source, progress)
+        if out:
+            write_labelled(out, _rows(source))
+        train = source.train
+        return DataResult(
+            data=datasets.absolute(settings.spec),
+            name=source.name,
+            num=len(train.labels),
+            held_out=len(source.held_out.labels),
+            size=datasets.sizes_text(train.sizes()),
+            digest=digest,
+            classes=_classes(source),
+            grid=str(out) if out else None,
+        )
+
+
+def _check_place(out: Path) -> None:
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out} does not end in .png", fix=f"--out {out.stem or 'grid'}.png")
+    folder = out.absolute().parent
+    if not folder.is_dir() or not os.access(str(folder), os.W_OK | os.X_OK):
+        raise UsageError(f"--out {out}: nothing can be written to {folder}", fix="--out in a folder that is there")
+
+
+def _classes(source: Source) -> List[Dict[str, Any]]:
+    counts = [np.bincount(part.labels, minlength=len(source.class_names)) for part in (source.train, source.held_out)]
+    first = dict(zip(*(found.tolist() for found in np.unique(source.train.labels, return_index=True))))
+    return [
+        dict(
+            name=name,
+            train=int(counts[0][label]),
+            held_out=int(counts[1][label]),
+            first=source.train.name(first[label]) if label in first else None,
+        )
+        for label, name in enumerate(source.class_names)
+    ]
+
+
+def _rows(source: Source):
+    """(class, its first pictures, all at one size) for the grid."""
+    part: Part = source.train
+    side = part.size[0] if part.size and part.size[0] == part.size[1] else _CELL
+    chosen = first_of_each(source.class_names, part.labels)
+    pictures = iter(part.at([index for _, indices in chosen for index in indices.tolist()]))
+    return [(name, np.stack([images.fit(next(pictures), side) for _ in indices])) for name, indices in chosen]

@@ -1,0 +1,211 @@
+"""A prepared data set: pictures of one size in TFRecord shards, and an index without which it is not one.
+
+::
+
+    index.json           what it is: classes, counts, resolution, filter, source, each shard with its SHA-256
+    train-labels.npy     int32 [N], in the order of the shards
+    held_out-labels.npy
+    train-00000.tfrecord …  held_out-00000.tfrecord …
+    unfinished.json      only until the index is written: the same, as far as it is known
+"""
+
+import bisect
+import concurrent.futures
+import hashlib
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+
+import numpy as np
+
+from biggan_cli.data import records
+from biggan_cli.data.formats.source import Part, Progress, Source, untold
+from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.rundir import read_json, sha256
+from biggan_cli.runtime import storage
+
+KIND = "prepared"
+FORMAT = "biggan-prepared"
+SCHEMA = 1
+INDEX, UNFINISHED = "index.json", "unfinished.json"
+TRAIN, HELD_OUT = PARTS = ("train", "held_out")
+_AGAIN = "biggan prepare, again"
+
+
+class Shard(NamedTuple):
+    """A file of records: which pictures it holds, and where the levels of each stand in it, int64 [count]."""
+
+    path: Path
+    begin: int
+    offsets: np.ndarray
+
+
+class ShardedImages:
+    """Pictures uint8 [N, R, R, 3] that stay on disk: ``images[indices]`` reads those, as of an array.
+
+    A picture is one read at a known place, whichever is next; nothing is kept open or in memory.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, shards: Sequence[Shard], resolution: int):
+        self._shards = list(shards)
+        self._begins = [shard.begin for shard in shards]
+        self.shape = (sum(len(shard.offsets) for shard in shards), resolution, resolution, 3)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key) -> np.ndarray:
+        """``key``: a number, a slice, or whole numbers of any shape → uint8 [*shape, R, R, 3].
+
+        Raises:
+            StepFailed: a shard is gone, or shorter than it was.
+        """
+        if isinstance(key, slice):
+            key = np.arange(*key.indices(len(self)))
+        indices = np.asarray(key)
+        read = np.empty((indices.size, *self.shape[1:]), np.uint8)
+        for place, index in enumerate(indices.ravel().tolist()):
+            self._read(index, read[place])
+        return read.reshape(*indices.shape, *self.shape[1:])
+
+    def _read(self, index: int, into: np.ndarray) -> None:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{index} is not one of {len(self)} pictures")
+        index %= len(self)
+        shard = self._shards[bisect.bisect_right(self._begins, index) - 1]
+        try:
+            descriptor = os.open(str(shard.path), os.O_RDONLY)
+            try:
+                count = os.preadv(descriptor, [into.data], int(shard.offsets[index - shard.begin]))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StepFailed(f"{shard.path} cannot be read: {error.strerror}") from error
+        if count != into.nbytes:
+            raise StepFailed(f"{shard.path} is cut off: it has changed meanwhile", fix=_AGAIN)
+
+
+class Shards(Part):
+    """A part that is :class:`ShardedImages`."""
+
+    def __init__(self, array: ShardedImages, labels: np.ndarray):
+        self.array, self.labels, self.size = array, labels, array.shape[1:3]
+
+    def pictures(self, start: int, stop: int, digest=None) -> Iterator[np.ndarray]:
+        for index in range(start, stop):
+            yield self.array[index]
+
+    def at(self, indices: Sequence[int]) -> List[np.ndarray]:
+        return [self.array[index] for index in indices]
+
+    def load(self, resolution: int, digest, progress: Progress) -> ShardedImages:
+        """As they are, on disk."""
+        return self.array
+
+
+def is_folder(names: Sequence[str]) -> bool:
+    """Whether a folder with these names in it is prepared, or began to be."""
+    return UNFINISHED in names or (INDEX in names and any(name.endswith(".tfrecord") for name in names))
+
+
+def labels_file(part: str) -> str:
+    return f"{part}-labels.npy"
+
+
+def shard_file(part: str, number: int) -> str:
+    return f"{part}-{number:05d}.tfrecord"
+
+
+def digest_of(content: Dict[str, Any]) -> str:
+    """SHA-256 over what a model learns from: classes, resolution, and each file by its own SHA-256."""
+    classes = [entry["name"] for entry in content["classes"]]
+    files = [(entry["file"], entry["sha256"]) for entry in (*content["shards"], *content["labels"])]
+    return hashlib.sha256(json.dumps([classes, content["resolution"], files]).encode()).hexdigest()
+
+
+def read_index(folder: Path, place: str, name: str = INDEX) -> Dict[str, Any]:
+    """What ``index.json`` or ``unfinished.json`` says of a folder, checked.
+
+    Raises:
+        UsageError: the folder is not there, or was not finished.
+        StepFailed: the index is damaged, or of another version.
+    """
+    path = folder / name
+    if not path.is_file():
+        unfinished = (folder / UNFINISHED).is_file()
+        raise UsageError(
+            f"--data {KIND}:{place} {'was not finished' if unfinished else 'is not a prepared data set'}",
+            looked_for=os.path.join(place, name),
+            fix=f"the same biggan prepare --out {place} again: it goes on" if unfinished else "biggan prepare",
+        )
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise StepFailed(f"{path} is not of a prepared data set")
+    if content.get("schema") != SCHEMA:
+        raise StepFailed(f"{path} has schema {content.get('schema')}, this biggan reads schema {SCHEMA}", fix=_AGAIN)
+    try:
+        same = name != INDEX or content["digest"] == digest_of(content)
+    except (KeyError, TypeError) as error:
+        raise StepFailed(f"{path} is damaged: it has no {error}", fix=_AGAIN) from error
+    if not same:
+        raise StepFailed(f"{path} is damaged: its digest is not that of its content", fix=_AGAIN)
+    return content
+
+
+def open_source(folder: Path, place: str, progress: Progress = untold) -> Source:
+    """Both parts, whose files are those of the index: every byte is read and compared.
+
+    Raises:
+        UsageError, StepFailed: as :func:`read_index`, or a file that is missing, cut off or changed; names it.
+    """
+    if storage.is_remote(place):
+        raise UsageError(
+            f"--data {KIND}:{place} is in the object storage, and is read all through training",
+            fix="copy it to the node's disk, and name that folder",
+        )
+    content = read_index(folder, place)
+    _check_files(folder, content, progress)
+    names = tuple(entry["name"] for entry in content["classes"])
+    return Source(KIND, place, content["name"], names, *(_part(folder, content, part) for part in PARTS))
+
+
+def _part(folder: Path, content: Dict[str, Any], part: str) -> Shards:
+    path, resolution = folder / labels_file(part), content["resolution"]
+    labels = np.load(str(path), allow_pickle=False)
+    entries = [entry for entry in content["shards"] if entry["part"] == part]
+    ends = list(itertools.accumulate(entry["count"] for entry in entries))
+    if labels.dtype != np.int32 or labels.shape != (ends[-1] if ends else 0,):
+        raise StepFailed(f"{path} does not fit its shards: {labels.dtype} {labels.shape}", fix=_AGAIN)
+    shards = []
+    for entry, end in zip(entries, ends):
+        own = labels[end - entry["count"] : end]
+        if records.file_bytes(own, resolution) != entry["bytes"]:
+            raise StepFailed(f"{folder / entry['file']} does not fit its labels", fix=_AGAIN)
+        shards.append(Shard(folder / entry["file"], end - entry["count"], records.offsets(own, resolution)))
+    return Shards(ShardedImages(shards, resolution), labels)
+
+
+def _check_files(folder: Path, content: Dict[str, Any], progress: Progress) -> None:
+    entries: List[Dict[str, Any]] = [*content["shards"], *content["labels"]]
+
+    def check(entry: Dict[str, Any]) -> None:
+        path = folder / entry["file"]
+        if not path.is_file():
+            raise StepFailed(f"{path} is missing", fix=_AGAIN)
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            raise StepFailed(f"{path} has {size:,} bytes, not {entry['bytes']:,}", fix=_AGAIN)
+        found = sha256(path)
+        if found != entry["sha256"]:
+            raise StepFailed(
+                f"{path} has changed: its sha256 is {found[:12]}, the index says {entry['sha256'][:12]}", fix=_AGAIN
+            )
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        for done, _ in enumerate(threads.map(check, entries), 1):
+            progress(done, len(entries))

@@ -1,0 +1,274 @@
+"""Preparing: the same pictures and batches as from memory, resumed shard by shard, whole or not at all."""
+
+import json
+import os
+import resource
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import io
+
+from biggan_cli.config import ModelConfig, TrainConfig
+from biggan_cli.core import prepare as core
+from biggan_cli.core.reporting import silent
+from biggan_cli.data import datasets
+from biggan_cli.data.pipeline import BatchSource
+from biggan_cli.errors import Interrupted, StepFailed, UsageError
+from biggan_cli.rundir import locked
+from biggan_cli.settings import PrepareConfig
+from tests import data_sets
+from tests.data_sets import class_folders, pictures
+from tests.unit.data.test_records import read
+
+COUNTS = (("cat", 40), ("dog", 31), ("eel", 29))
+
+
+class Told:
+    """What was said, by the kind of event."""
+
+    def __init__(self):
+        self.events = []
+
+    def __call__(self, event, **fields):
+        self.events.append((event, fields))
+
+    def text(self, kind):
+        return [fields["text"] for event, fields in self.events if event == kind]
+
+
+def prepare(source, out, report=silent, **changes):
+    settings = dict(dict(resolution=32, workers=1, shard_size=16), **changes)
+    return core.prepare(PrepareConfig(str(source), str(out), **settings), False, report)
+
+
+def refused(kind, source, out, *words, **changes):
+    with pytest.raises(kind) as raised:
+        prepare(source, out, **changes)
+    assert type(raised.value) is kind, raised.value
+    text = raised.value.message + " ".join(detail for _, detail in raised.value.details)
+    for word in words:
+        assert str(word) in text, text
+
+
+@pytest.fixture
+def pets(tmp_path):
+    class_folders(tmp_path / "pets", COUNTS)
+    return tmp_path / "pets"
+
+
+def batches_of(spec):
+    found = datasets.load(str(spec), 32)
+    train = TrainConfig(batch=5, d_steps=2, steps=50, seed=3)
+    return BatchSource(found.images, found.labels, ModelConfig(z_dim=4, num_classes=len(found.class_names)), train)
+
+
+@pytest.mark.parametrize("processes", (1, 2))
+def test_batches_are_those_of_the_same_pictures_in_memory(tmp_path, pets, processes):
+    """Bit by bit, over three passes, and from any step on."""
+    told = Told()
+    result = prepare(pets, tmp_path / "out", told, workers=processes)
+    assert result.num == result.made == 100 and result.shards == 7 and result.classes == 3
+    assert told.events[-1][1]["done"] == told.events[-1][1]["total"] == 100
+    kept, streamed = batches_of(pets), batches_of(tmp_path / "out")
+    for step in [*range(30), 2]:
+        for one, other in zip(kept(step), streamed(step)):
+            np.testing.assert_array_equal(one, other)
+            assert one.dtype == other.dtype
+    in_memory, prepared = datasets.load(str(pets), 32), datasets.load(str(tmp_path / "out"), 32)
+    assert (prepared.class_names, prepared.class_counts) == (in_memory.class_names, in_memory.class_counts)
+    assert prepared.name == "pets" and prepared.digest == result.digest
+
+
+def test_any_reader_of_tfrecords_reads_them(tmp_path, pets):
+    prepare(pets, tmp_path / "out", shard_size=60)
+    parts = [read(path, 32) for path in sorted((tmp_path / "out").glob("train-*.tfrecord"))]
+    found = datasets.load(str(pets), 32)
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in parts]), found.images)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in parts]), found.labels)
+
+
+def test_the_index_says_what_it_is(tmp_path, pets):
+    result = prepare(pets, tmp_path / "out")
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    assert index["classes"][1] == dict(name="dog", train=31, held_out=0)
+    assert index["resolution"] == 32 and "bicubic" in index["filter"] and index["source"] == f"folder:{pets}"
+    assert sum(shard["count"] for shard in index["shards"]) == 100 and index["digest"] == result.digest
+    files = {entry["file"] for entry in (*index["shards"], *index["labels"])} | {"index.json", ".lock"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
+
+
+def test_the_held_out_part_is_kept_apart(tmp_path):
+    batches = data_sets.cifar10_batches()
+    folder = tmp_path / "cifar-10-batches-mat"
+    folder.mkdir()
+    for name, (data, labels) in batches.items():
+        io.savemat(str(folder / f"{name}.mat"), dict(data=data_sets.planes(data), labels=labels[:, None]))
+    result = prepare(folder, tmp_path / "out", resolution=None)
+    assert (result.num, result.held_out, result.resolution) == (100, 20, 32)
+    found, wanted = datasets.load(f"prepared:{tmp_path}/out", 32), datasets.load(str(folder), 32)
+    np.testing.assert_array_equal(found.images[:], wanted.images)
+    np.testing.assert_array_equal(found.held_out_images[:], wanted.held_out_images)
+    np.testing.assert_array_equal(found.held_out_labels, wanted.held_out_labels)
+
+
+@pytest.mark.parametrize("first_shard", (0, 3))
+def test_sources_in_arrays(tmp_path, first_shard):
+    """Resized by the same rule; read on from the middle of a file where the first shards are there."""
+    np.savez_compressed(str(tmp_path / "a.npz"), images=pictures(70, 40), labels=np.arange(70) % 3)
+    prepare(tmp_path / "a.npz", tmp_path / "out")
+    if first_shard:
+        unfinish(tmp_path / "out", first_shard)
+        assert prepare(tmp_path / "a.npz", tmp_path / "out").made == 70 - 16 * first_shard
+    found = datasets.load(str(tmp_path / "out"), 32)
+    np.testing.assert_array_equal(found.images[:], datasets.load(str(tmp_path / "a.npz"), 32).images)
+
+
+def unfinish(out, shards):
+    """As if the process had been killed after this many."""
+    index = json.loads((out / "index.json").read_text())
+    for entry in index["shards"][shards:]:
+        (out / entry["file"]).unlink()
+    (out / "index.json").unlink()
+    (out / "unfinished.json").write_text(json.dumps(dict(index, shards=index["shards"][:shards])))
+
+
+def test_going_on_gives_the_same_files(tmp_path, pets):
+    prepare(pets, tmp_path / "out")
+    shutil.copytree(str(tmp_path / "out"), str(tmp_path / "again"))
+    unfinish(tmp_path / "again", 4)
+    (tmp_path / "again" / ".train-00004.999.tfrecord").write_bytes(b"of a process that was killed")
+    with pytest.raises(UsageError, match="was not finished") as raised:
+        datasets.load(str(tmp_path / "again"), 32)
+    assert "it goes on" in dict(raised.value.details)["fix"]
+    told = Told()
+    assert prepare(pets, tmp_path / "again", told).made == 36
+    assert told.text("line") == ["going on: 4 shards are there, 3 to make"]
+    for path in (tmp_path / "out").glob("[!.]*"):
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+    assert len(list((tmp_path / "again").iterdir())) == len(list((tmp_path / "out").iterdir()))
+    told = Told()
+    assert prepare(pets, tmp_path / "again", told).made == 0
+    assert told.text("line") == ["finished already"]
+
+
+def test_pictures_that_change_before_it_goes_on(tmp_path, pets):
+    """Only their shards are made again; what is finished is never touched."""
+    prepare(pets, tmp_path / "out")
+    unfinish(tmp_path / "out", 4)
+    Image.fromarray(pictures(1, 50, 99)[0]).save(str(pets / "cat" / "020.png"))
+    told = Told()
+    assert prepare(pets, tmp_path / "out", told).made == 36 + 16
+    assert told.text("line") == [
+        "going on: 3 shards are there, 4 to make, 1 of them again: their pictures have changed"
+    ]
+    np.testing.assert_array_equal(
+        datasets.load(str(tmp_path / "out"), 32).images[:], datasets.load(str(pets), 32).images
+    )
+    (pets / "cat" / "021.png").unlink()
+    refused(UsageError, pets, tmp_path / "out", "was made of other pictures than")
+
+
+def test_a_folder_that_was_begun_otherwise(tmp_path, pets):
+    prepare(pets, tmp_path / "out")
+    refused(UsageError, pets, tmp_path / "out", "made with --res 32, and this is 64", resolution=64)
+    unfinish(tmp_path / "out", 2)
+    refused(UsageError, pets, tmp_path / "out", "begun with --shard-size 16, and this is 17", shard_size=17)
+    class_folders(tmp_path / "others")
+    refused(UsageError, tmp_path / "others", tmp_path / "out", "begun with SOURCE folder:", "pets, and this is folder:")
+    refused(UsageError, pets, pets, f"--out {pets} is there, and is no prepared data set")
+    refused(UsageError, pets, pets / "cat" / "000.png" / "x", "cannot be written")
+    prepare(pets, tmp_path / "out")
+    refused(UsageError, tmp_path / "out", tmp_path / "b", "is prepared already")
+
+
+def test_two_processes_do_not_prepare_into_one_folder(tmp_path, pets):
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"):
+        refused(StepFailed, pets, tmp_path / "out", "is in use by process")
+    assert prepare(pets, tmp_path / "out").made == 100
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path, pets):
+    def report(event, **fields):
+        if event == "advance" and fields["done"] > 60:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="3 of 7 shards are finished") as raised:
+        prepare(pets, tmp_path / "out", report)
+    assert raised.value.exit_code == 130 and "goes on" in dict(raised.value.details)["fix"]
+    assert not list((tmp_path / "out").glob(".*.tfrecord"))
+    assert prepare(pets, tmp_path / "out").made == 100 - 48
+
+
+def test_a_full_disk_keeps_what_is_finished(tmp_path, pets):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        refused(
+            StepFailed, pets, tmp_path / "out", "file too large", "0 of 4 are finished", "MB are free", shard_size=30
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / "out").glob("*.tfrecord"))
+    assert prepare(pets, tmp_path / "out", shard_size=30).made == 100
+
+
+def test_a_disk_with_too_little_room(tmp_path, pets, monkeypatch):
+    usage = shutil.disk_usage(str(tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
+    refused(StepFailed, pets, tmp_path / "out", "needs 0.3 MB, and 0.1 MB are free")
+
+
+@pytest.mark.parametrize("processes", (1, 2))
+def test_broken_pictures_are_named_and_skipped_where_that_is_asked_for(tmp_path, pets, processes):
+    (pets / "dog" / "003.png").write_bytes((pets / "dog" / "003.png").read_bytes()[:700])
+    (pets / "eel" / "028.png").write_bytes(b"")
+    os.symlink("nowhere", str(pets / "cat" / "zzz.png"))
+    words = ["zzz.png is not there", "or --skip-broken", "2 of 7 shards are finished"]
+    refused(StepFailed, pets, tmp_path / "out", *words, workers=processes)
+    told = Told()
+    result = prepare(pets, tmp_path / "out", told, workers=processes, skip_broken=True)
+    assert (result.num, result.skipped, result.made) == (99 - 1, 3, 98 - 32)
+    skipped = told.text("warning")
+    assert [text.split(str(pets))[1].split(" ")[0] for text in skipped] == [
+        "/cat/zzz.png",
+        "/dog/003.png",
+        "/eel/028.png",
+    ]
+    found = datasets.load(str(tmp_path / "out"), 32)
+    assert found.class_counts == (40, 30, 28)
+    for name in ("cat/zzz.png", "dog/003.png", "eel/028.png"):
+        (pets / name).unlink()
+    np.testing.assert_array_equal(found.images[:], datasets.load(str(pets), 32).images)
+    np.testing.assert_array_equal(found.labels, datasets.load(str(pets), 32).labels)
+
+
+def test_a_class_of_which_nothing_is_left(tmp_path):
+    class_folders(tmp_path / "pets", (("cat", 3), ("dog", 2)))
+    for path in (tmp_path / "pets" / "dog").iterdir():
+        path.write_bytes(b"x")
+    refused(UsageError, tmp_path / "pets", tmp_path / "out", "one class only, cat", skip_broken=True)
+    assert not (tmp_path / "out" / "index.json").exists()
+
+
+def test_a_picture_of_16_bits_is_not_skipped(tmp_path, pets):
+    Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 99).save(str(pets / "cat" / "000.png"))
+    refused(UsageError, pets, tmp_path / "out", "000.png has 16 bits a channel", skip_broken=True)
+
+
+def test_sizes_that_no_model_has(tmp_path, pets):
+    refused(UsageError, pets, tmp_path / "out", "pictures of 20x20 px to 77x77 px, not of one", resolution=None)
+    class_folders(tmp_path / "small", side=20)
+    refused(UsageError, tmp_path / "small", tmp_path / "out", "of 20 px, which no model has", resolution=None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_touches_nothing(tmp_path, pets):
+    told = Told()
+    settings = PrepareConfig(str(pets), str(tmp_path / "out"), 64, shard_size=30)
+    plan = core.prepare(settings, True, told)
+    assert (plan.num, plan.shards, plan.resolution) == (100, 4, 64) and not (tmp_path / "out").exists()
+    assert plan.megabytes == pytest.approx(100 * 64 * 64 * 3 / 1e6, rel=0.01)
+    assert dict(told.events[0][1]["rows"])["classes"] == "3: cat, dog, eel"
