@@ -11,7 +11,7 @@ from biggan_cli.runtime.versions import tensorflow_version
 
 COMMANDS = (
     *("train", "sample", "interpolate", "freeze", "to-bin", "atc", "msame-run", "verify", "score", "stats"),
-    *("doctor", "profile", "import-checkpoint", "export-checkpoint"),
+    *("bench", "doctor", "profile", "import-checkpoint", "export-checkpoint"),
 )
 
 
