@@ -18,7 +18,7 @@ What the numbers of a row are:
 ``checkpoint_seconds`` writing one checkpoint, checksums included, into a temporary folder
 ``flops_per_step``     counted from the graph, see :mod:`biggan_cli.runtime.flops`
 ``share_of_peak``      the time in which the machine's best rates would do these, as a share of the step. The best
-                       rate of a type is that of a large matrix product of this TensorFlow, measured in every turn
+                       rate of a type is that of matrix products of this TensorFlow, measured in every turn
 ``memory_bytes``       the most that the process has in memory for this row until it has done a step; of a GPU
                        ``gpu_memory_bytes``
 =====================  ==============================================================================================

@@ -3,38 +3,41 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, Optional
+from typing import Callable, Dict, Iterator, List, Optional
 
 from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import tf
 
-_PRODUCT = {"cpu": 2048, "gpu": 8192}
-"""Width of the matrices: large enough to be limited by the multiplications alone, a fraction of a second."""
-_REPEATED = 3
+_SIZES = {"cpu": (512, 1024, 2048), "gpu": (2048, 8192)}
+"""Widths of the matrices: few cores are best at small ones, which also find a moment when a busy machine is free."""
+_SECONDS = 0.15
 _PROC = Path("/proc/self")
 
 
 @contextlib.contextmanager
 def matrix_product(device: str, dtype: str) -> Iterator[Callable[[], float]]:
-    """Something to call that multiplies two large matrices and gives the best FLOP/s of a few times."""
-    size = _PRODUCT[device]
+    """Something to call that multiplies square matrices for about a second and gives the best FLOP/s."""
     with tf.Graph().as_default() as graph:
-        matrix = tf.Variable(tf.cast(tf.random_uniform([size, size]), dtype), use_resource=True, trainable=False)
-        product = tf.matmul(matrix, matrix).op
-        start = matrix.initializer
+        matrices = [
+            tf.Variable(tf.cast(tf.random_uniform([size, size]), dtype), use_resource=True, trainable=False)
+            for size in _SIZES[device]
+        ]
+        products = {size: tf.matmul(matrix, matrix).op for size, matrix in zip(_SIZES[device], matrices)}
+        start = [matrix.initializer for matrix in matrices]
     with open_session(graph, device) as session:
         session.run(start)
-        session.run(product)
+        session.run(list(products.values()))
+        yield lambda: max(2 * size**3 / _least_seconds(session, product) for size, product in products.items())
 
-        def rate() -> float:
-            seconds = []
-            for _ in range(_REPEATED):
-                began = time.perf_counter()
-                session.run(product)
-                seconds.append(time.perf_counter() - began)
-            return 2 * size**3 / min(seconds)
 
-        yield rate
+def _least_seconds(session, operation) -> float:
+    """Of a few runs at least, and as many as there is time for."""
+    seconds: List[float] = []
+    while len(seconds) < 2 or sum(seconds) < _SECONDS:
+        began = time.perf_counter()
+        session.run(operation)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
 
 
 class MemoryMeter:
