@@ -127,9 +127,7 @@ def bench(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Measure speed, its parts, arithmetic and memory, of one configuration or of several that take turns.
-
-    Each value of --precision, --resample and --batch makes a row with each of the others. Nothing is left behind.
+    """Measure speed, its parts, arithmetic and memory; lists of --precision, --resample, --batch take turns in a table.
 
     Example: biggan bench --resample plain,fused
     """
