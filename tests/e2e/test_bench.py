@@ -1,12 +1,14 @@
 """``biggan bench`` through the console script: structure and words; no time is asserted."""
 
 import json
+import os
 import re
 
 import pytest
 
 from biggan_cli.cli.bench import _show
 from biggan_cli.core.bench import BenchResult
+from tests.e2e.test_npu import FAKE, has_adapter
 
 TINY = ["--preset", "digits", "--base-channels", 2, "--rounds", 2, "--steps", 1]
 LAST = (
@@ -87,6 +89,20 @@ def test_the_settings_of_a_run(biggan, tiny_run):
     done = biggan("bench", "frozen", "--run", tiny_run, "--batch", 2, "--rounds", 1, check=0)
     assert "fp32 plain 2" in done.stdout and "s/batch" in done.stdout and re.search(LAST, done.stdout)
     assert sorted(tiny_run.rglob("*")) == before
+
+
+@has_adapter
+def test_an_npu_tells_no_parts(biggan, tmp_path):
+    """Against the stand-in for npu_bridge, which writes to stdout as the adapter does."""
+    environment = dict(PYTHONPATH=os.pathsep.join(filter(None, [str(FAKE), os.environ.get("PYTHONPATH")])))
+    options = ["--batch", 4, "--d-steps", 1, "--device", "npu", "--precision", "mixed", "--json"]
+    done = biggan("bench", *TINY, *options, cwd=tmp_path, env=environment, check=0)
+    result = json.loads(done.stdout)
+    (row,) = result["rows"]
+    assert result["device"] == "npu" and row["precision"] == "mixed" and row["seconds_per_step"] > 0
+    assert row["split_seconds"] is row["outside_share"] is row["share_of_peak"] is None
+    assert result["peak_flops_per_second"] == {} and row["flops_per_step"] > 1e6
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ def test_every_command_of_the_readme_runs(tmp_path):
             arguments += ["--num", "24"]
         if arguments[0] == "bench":
             arguments += ["--batch", "2", "--rounds", "1", "--steps", "1"]
-            arguments += ["--base-channels", "2", "--d-steps", "1"] if "--run" not in arguments else []
+            arguments += (
+                ["--base-channels", "2", "--d-steps", "1", "--resample", "fused"] if "--run" not in arguments else []
+            )
         if "--kid" in arguments:
             arguments += ["--kid-subset-size", "10"]
         arguments = [placeholders.get(argument, argument) for argument in arguments]
