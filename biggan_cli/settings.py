@@ -1,7 +1,7 @@
 """What each command was asked for: one frozen dataclass a command. No I/O, no heavy imports."""
 
 from dataclasses import dataclass
-from typing import Optional, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
 DRAW_BATCH = 32
 TOOLCHAINS = ("auto", "cann", "emulator")
@@ -11,6 +11,7 @@ SOURCES = ("checkpoint", "pb", "om")
 EXTRACTORS = ("inception", "digits")
 EXAMINED_DEVICES = ("cpu", "gpu", "npu")
 ARCHIVE_FORMS = ("python", "matlab")
+BENCHED = ("train", "sample", "frozen")
 
 
 @dataclass(frozen=True)
@@ -278,3 +279,23 @@ class DataConfig:
 
     spec: str
     out: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """What ``bench`` measures: a row for each of ``precisions`` × ``resamples`` × ``batches``, none: the usual one.
+
+    ``values`` are fields of the configuration over those of the preset; ``run`` names a run whose configuration is
+    taken instead. Each row takes ``steps`` steps in each of ``rounds`` turns.
+    """
+
+    what: str = "train"
+    run: Optional[str] = None
+    outdir: str = "runs"
+    preset: Optional[str] = None
+    values: Tuple[Tuple[str, Any], ...] = ()
+    precisions: Tuple[str, ...] = ()
+    resamples: Tuple[str, ...] = ()
+    batches: Tuple[int, ...] = ()
+    steps: int = 2
+    rounds: int = 5

@@ -14,6 +14,7 @@ from typing_extensions import Annotated
 import biggan_cli
 from biggan_cli.cli import (
     atc,
+    bench,
     console,
     data,
     doctor,
@@ -113,6 +114,7 @@ app.command("msame-run")(msame_run.msame_run)
 app.command("verify")(verify.verify)
 app.command("score")(score.score)
 app.command("stats")(stats.stats)
+app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("profile")(profile.profile)
 app.command("import-checkpoint")(import_checkpoint.import_checkpoint)

@@ -2,12 +2,21 @@
 
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.config import BN, DEVICES, MAX_PICTURES, MAX_SEED, WEIGHTS, validate_count, validate_truncation
+from biggan_cli.config import (
+    BN,
+    DEVICES,
+    MAX_COUNT,
+    MAX_PICTURES,
+    MAX_SEED,
+    WEIGHTS,
+    validate_count,
+    validate_truncation,
+)
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import expanded
 from biggan_cli.settings import (
@@ -283,6 +292,33 @@ def parse_classes(text: str) -> Tuple[Tuple[str, Optional[int]], ...]:
             validate_count(f"--classes {name}:", int(count), MAX_PICTURES)
         classes.append((name.strip(), int(count) if colon else None))
     return tuple(classes)
+
+
+def parse_choices(flag: str, text: Optional[str], choices: Sequence[str]) -> Tuple[str, ...]:
+    """``fused,plain`` → fused, plain: some of ``choices``, none twice; nothing given is none of them."""
+    return tuple(_listed(flag, text, lambda part: part if part in choices else None, ", ".join(choices), choices[0]))
+
+
+def parse_counts(flag: str, text: Optional[str]) -> Tuple[int, ...]:
+    """``32,64`` → 32, 64: whole numbers, none twice; nothing given is none of them."""
+
+    def count(part: str) -> Optional[int]:
+        return int(part) if re.fullmatch("[0-9]{1,10}", part) and 1 <= int(part) <= MAX_COUNT else None
+
+    return tuple(_listed(flag, text, count, f"the whole numbers from 1 to {MAX_COUNT}", "32"))
+
+
+def _listed(flag: str, text: Optional[str], value_of: Callable, wanted: str, example: str) -> List:
+    values: List = []
+    for part in text.split(",") if text is not None else ():
+        value = value_of(part.strip())
+        if value is None:
+            what = f"{part.strip()} is" if part.strip() else "nothing is"
+            raise UsageError(f"{flag} {text}: {what} not one of {wanted}", fix=f"{flag} {example}")
+        if value in values:
+            raise UsageError(f"{flag} {text} names {value} twice", fix="each of them once")
+        values.append(value)
+    return values
 
 
 def check_checkpoint(checkpoint: Optional[str]) -> Optional[str]:

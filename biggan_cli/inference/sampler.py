@@ -148,6 +148,10 @@ class Sampler:
         """The same from class embeddings [N, shared_dim], such as a mixture of two classes."""
         return self._run(z, "embedding", embedding)
 
+    def output(self):
+        """The tensor that :meth:`images` fetches for each batch, for those who count its work."""
+        return self._drawing(self._batch).images
+
     def embedding(self, y: np.ndarray) -> np.ndarray:
         """float32 [N, shared_dim] of classes [N]."""
         return self._session.run(self._variables["generator/embed/w"])[y]

@@ -10,21 +10,8 @@ from biggan_cli.runtime.tf import tf
 from biggan_cli.runtime.versions import tensorflow_version
 
 COMMANDS = (
-    *(
-        "prepare",
-        "data",
-        "train",
-        "sample",
-        "interpolate",
-        "freeze",
-        "to-bin",
-        "atc",
-        "msame-run",
-        "verify",
-        "score",
-        "stats",
-    ),
-    *("doctor", "profile", "import-checkpoint", "export-checkpoint"),
+    *("prepare", "data", "train", "sample", "interpolate", "freeze", "to-bin", "atc", "msame-run", "verify"),
+    *("score", "stats", "bench", "doctor", "profile", "import-checkpoint", "export-checkpoint"),
 )
 
 

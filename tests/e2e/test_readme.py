@@ -44,6 +44,11 @@ def test_every_command_of_the_readme_runs(tmp_path):
             trained = True
         if arguments[0] == "score" and not {"PICTURES", "--source"}.intersection(arguments):
             arguments += ["--num", "24"]
+        if arguments[0] == "bench":
+            arguments += ["--batch", "2", "--rounds", "1", "--steps", "1"]
+            arguments += (
+                ["--base-channels", "2", "--d-steps", "1", "--resample", "fused"] if "--run" not in arguments else []
+            )
         if "--kid" in arguments:
             arguments += ["--kid-subset-size", "10"]
         arguments = [placeholders.get(argument, argument) for argument in arguments]
@@ -52,7 +57,17 @@ def test_every_command_of_the_readme_runs(tmp_path):
     started = ["train", "sample", "interpolate", "train", "freeze", "atc", "score"]
     deployed = ["freeze", "to-bin", "atc", "msame-run", "verify"]
     scored = ["score", "score", "score", "stats"]
-    assert done == [*started, "import-checkpoint", "sample", "train", "export-checkpoint", *deployed, *scored]
+    measured = ["bench", "bench"]
+    assert done == [
+        *started,
+        "import-checkpoint",
+        "sample",
+        "train",
+        "export-checkpoint",
+        *deployed,
+        *scored,
+        *measured,
+    ]
     assert list(tmp_path.glob("runs/00000-*/interpolate/three-to-eight.gif"))
     (kept,) = tmp_path.glob("runs/00001-*/score/score.jsonl")
     assert len(kept.read_text().splitlines()) == 4
