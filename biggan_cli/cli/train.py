@@ -280,7 +280,7 @@ def train(
         raise UsageError("--resume goes on with a run, --init-from starts a new one", fix="leave one of them out")
     config = None
     if not resume:
-        values = _with_other_data(preset or "seed", values, other_data)
+        values = _with_data(preset or "seed", values, other_data)
         config = configs.resolve(preset or "seed", dict(values, init_from=init_from))
     with console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import modelarts as core
@@ -303,11 +303,16 @@ def train(
         console.result(result._asdict(), as_json)
 
 
-def _with_other_data(preset: str, values, other_data: Optional[str]):
-    """The values of a new run; without any other word, the data are ``other_data``."""
-    if "data" not in values and "data" not in PRESETS.get(preset, PRESETS["seed"]).values:
-        return dict(values, **options.given(data=other_data))
-    return values
+def _with_data(preset: str, values, other_data: Optional[str]):
+    """The values of a new run: without another word, data are ``other_data``, and the resolution that of the data."""
+    from biggan_cli.data import datasets
+
+    usual = PRESETS.get(preset, PRESETS["seed"]).values
+    if "data" not in values and "data" not in usual:
+        values = dict(values, **options.given(data=other_data))
+    if "resolution" in values or "resolution" in usual:
+        return values
+    return dict(values, **options.given(resolution=datasets.prepared_resolution(values.get("data"))))
 
 
 def _npu_options(given: Sequence[str], precision: Optional[str]) -> Tuple[Tuple[str, str], ...]:

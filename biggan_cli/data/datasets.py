@@ -175,6 +175,20 @@ def load(spec: Optional[str], resolution: Optional[int], progress: Progress = un
         )
 
 
+def prepared_resolution(spec: Optional[str]) -> Optional[int]:
+    """What prepared data are trained at; None for others, which take any resolution.
+
+    Raises:
+        UsageError, StepFailed: as :func:`check_spec`, and an index that is not whole.
+    """
+    if not spec:
+        return None
+    kind, place = check_spec(spec)
+    if kind != prepared.KIND or storage.is_remote(place):
+        return None
+    return prepared.read_index(expanded(place), place)["resolution"]
+
+
 def own_resolution(source: Source, spec: Optional[str]) -> int:
     """Width and height of the pictures, where all have the same.
 

@@ -58,6 +58,14 @@ def test_two_commands(biggan, tmp_path, pets):
     refused(biggan(*resume, 6, cwd=tmp_path, check=1), f"{shard.name} has changed", "biggan prepare")
 
 
+def test_train_takes_the_resolution_of_prepared_data(biggan, tmp_path, pets):
+    biggan("prepare", pets, "--res", 64, "--out", "prepared", cwd=tmp_path, check=0)
+    plan = ["train", *SIZES, "--base-channels", 8, "--data", "prepared", "--dry-run", "--json"]
+    done = biggan(*plan, cwd=tmp_path, check=0)
+    assert json.loads(done.stdout)["plan"]["config"]["model"]["resolution"] == 64
+    refused(biggan(*plan, "--res", 32, cwd=tmp_path, check=2), "was prepared at 64 px, and --res is 32")
+
+
 def start(*arguments, cwd):
     return subprocess.Popen(
         [BIGGAN, *map(str, arguments)], cwd=str(cwd), stderr=subprocess.PIPE, start_new_session=True
