@@ -184,7 +184,7 @@ def _show(result) -> None:
         host = []
         for row in result.rows:
             times = f"{row['pipeline_times_step']:.0f}"
-            host.append([_percent(row["outside_share"]), times, _seconds(row["checkpoint_seconds"])])
+            host.append([_percent(row["outside_share"], 2), times, _seconds(row["checkpoint_seconds"])])
         print()
         _table(["", "outside and data", "pipeline alone, times as fast", "s/checkpoint"], names, host)
     print()
@@ -207,8 +207,8 @@ def _seconds(value: float) -> str:
     return f"{value:.4f}" if value < 10 else f"{value:.2f}"
 
 
-def _percent(share: Optional[float]) -> str:
-    return "unknown" if share is None else f"{share * 100:.1f} %"
+def _percent(share: Optional[float], digits: int = 1) -> str:
+    return "unknown" if share is None else f"{share * 100:.{digits}f} %"
 
 
 def _megabytes(count: Optional[int]) -> str:

@@ -19,7 +19,8 @@ What the numbers of a row are:
 ``flops_per_step``     counted from the graph, see :mod:`biggan_cli.runtime.flops`
 ``share_of_peak``      the time in which the machine's best rates would do these, as a share of the step. The best
                        rate of a type is that of matrix products of this TensorFlow, measured in every turn
-``memory_bytes``       the most that the process has in memory for this row until it has done a step; of a GPU
+``memory_bytes``       the most that the process has in memory until the row has done its first step, without what the
+                       rows before hold; some 50 MB less for later rows, which use again what Python freed. Of a GPU
                        ``gpu_memory_bytes``
 =====================  ==============================================================================================
 
