@@ -92,6 +92,7 @@ class TrainConfig:
 
 FREE_ON_RESUME = (
     "steps",
+    "lr_decay",
     "data",
     "device",
     "precision",
@@ -100,7 +101,7 @@ FREE_ON_RESUME = (
     "log_every",
     "keep_checkpoints",
 )
-"""What a resumed run may change: nothing that the numbers of a step depend on, but for how they are rounded.
+"""What a resumed run may change: how far it goes, with the rates up to there, where and how its numbers are rounded.
 
 The data may have moved; that they are the same is checked by their digest.
 """
@@ -276,14 +277,25 @@ def resolve(preset: str, values: Mapping[str, Any]) -> RunConfig:
     """
     if preset not in PRESETS:
         raise UsageError(f"--preset {preset} is unknown", hint=_known_presets())
-    merged = dict(PRESETS[preset].values)
-    merged.update(values)
+    usual = PRESETS[preset].values
+    merged = dict(dict(usual, **_fitting(usual, values)), **values)
     model_fields = {field.name for field in fields(ModelConfig)}
     model = _build(ModelConfig, {k: v for k, v in merged.items() if k in model_fields}, "preset " + preset)
     train = _build(TrainConfig, {k: v for k, v in merged.items() if k not in model_fields}, "preset " + preset)
     config = RunConfig(preset, model, train)
     validate(config)
     return config
+
+
+def _fitting(usual: Mapping[str, Any], values: Mapping[str, Any]) -> Dict[str, Any]:
+    """What a preset says of parts and of the discriminator's width, for another batch and another width."""
+    fitting = {}
+    if "batch_device" in usual and values.get("batch", 0) > 0:
+        fitting["batch_device"] = math.gcd(usual["batch_device"], values["batch"])
+    if "d_base_channels" in usual and "base_channels" in values:
+        full = usual.get("base_channels", ModelConfig.base_channels)
+        fitting["d_base_channels"] = max(1, values["base_channels"] * usual["d_base_channels"] // full)
+    return fitting
 
 
 def to_json(record: RunRecord) -> Dict[str, Any]:
@@ -463,7 +475,12 @@ def augmentations(train: TrainConfig) -> Tuple[str, ...]:
 
 
 def _validate_recipe(train: TrainConfig) -> None:
-    decay_span(train)
+    span = decay_span(train)
+    if span and span[1] < train.steps:
+        raise UsageError(
+            f"--lr-decay {train.lr_decay} ends before --steps {train.steps}: with a rate of 0 nothing more is learnt",
+            fix=f"--lr-decay {span[0]}:{train.steps}, or none",
+        )
     augmentations(train)
     if train.batch_device is not None and train.batch % train.batch_device:
         divisors = [size for size in range(1, min(train.batch_device, train.batch) + 1) if train.batch % size == 0]

@@ -27,7 +27,7 @@ class Training:
             fake_labels=random.randint(0, 10, [d + 1, n]).astype(np.int32),
         )
         if train.augment != "none":
-            self.data["changes"] = augment.draw_changes(random, (3 * d + 1, n), 32)
+            self.data["changes"] = augment.draw_changes(random, (2 * d + 1, n), 32)
         if train.consistency:
             self.data["moves"] = augment.draw_moves(random, (d, n), 32)
         with tf.Graph().as_default():

@@ -11,7 +11,6 @@ from biggan_cli import config as configs
 from biggan_cli.cli import console, job, options
 from biggan_cli.config import PRESETS
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import expanded
 from biggan_cli.settings import NpuConfig
 
 _RECIPE = "Recipe"
@@ -109,7 +108,9 @@ def train(
     beta2: Annotated[Optional[float], _field("beta2", "Adam's decay of its square.", _RECIPE)] = None,
     lr_decay: Annotated[
         Optional[str],
-        _field("lr_decay", "Both rates fall in a straight line to 0 between these steps.", _RECIPE, "START:STOP"),
+        _field(
+            "lr_decay", "Both rates fall in a straight line to 0 between these steps; none: off.", _RECIPE, "START:STOP"
+        ),
     ] = None,
     flip: Annotated[
         Optional[bool],
@@ -244,7 +245,6 @@ def train(
         seed=seed,
         batch=batch,
         batch_device=batch_device,
-        lr_decay=lr_decay,
         flip=flip,
         augment=augment,
         lecam=lecam,
@@ -273,6 +273,8 @@ def train(
     npu = NpuConfig(device_id, _npu_options(npu_option or [], precision), steps_per_loop, _steps(profile), require_npu)
     if any(key.startswith("precision_mode") for key, _ in npu.options):
         values["precision"] = "fp32"  # no scaled loss, also where a run had one
+    if lr_decay is not None:
+        values["lr_decay"] = None if lr_decay == "none" else lr_decay
     if truncation is not None:
         values["truncation"] = options.parse_truncation(truncation)
     other_data = os.environ.get(options.DATA_VARIABLE)
@@ -280,7 +282,7 @@ def train(
         raise UsageError("--resume goes on with a run, --init-from starts a new one", fix="leave one of them out")
     config = None
     if not resume:
-        values = _with_data(preset or "seed", values, other_data)
+        values = _with_data(preset or "seed", values, other_data, init_from is not None)
         config = configs.resolve(preset or "seed", dict(values, init_from=init_from))
     with console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import modelarts as core
@@ -290,7 +292,7 @@ def train(
             report("warning", text=note)
         try:
             if init_from:
-                config = config_from(init_from, values, preset or "seed", expanded(places.outdir))
+                config = config_from(init_from, values, preset or "seed", places.outdir)
             if config:
                 result = core.start(config, npu, places.outdir, dry_run, report)
             else:
@@ -303,14 +305,18 @@ def train(
         console.result(result._asdict(), as_json)
 
 
-def _with_data(preset: str, values, other_data: Optional[str]):
-    """The values of a new run: without another word, data are ``other_data``, and the resolution that of the data."""
+def _with_data(preset: str, values, other_data: Optional[str], sized: bool):
+    """The values of a new run: without another word, data are ``other_data``, and the resolution that of the data.
+
+    Args:
+        sized: the network is another run's.
+    """
     from biggan_cli.data import datasets
 
     usual = PRESETS.get(preset, PRESETS["seed"]).values
     if "data" not in values and "data" not in usual:
         values = dict(values, **options.given(data=other_data))
-    if "resolution" in values or "resolution" in usual:
+    if sized or "resolution" in values or "resolution" in usual:
         return values
     return dict(values, **options.given(resolution=datasets.prepared_resolution(values.get("data"))))
 

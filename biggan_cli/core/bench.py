@@ -29,6 +29,7 @@ None: the device does not say.
 
 import contextlib
 import itertools
+import math
 import signal
 import tempfile
 import time
@@ -156,9 +157,8 @@ def _planned(settings: BenchConfig) -> List[RunConfig]:
     planned = []
     for chosen in itertools.product(*choices):
         values: Dict[str, Any] = dict(zip(usual, chosen))
-        parts = base.train.batch_device
-        if "batch_device" not in dict(settings.values) and parts and values["batch"] < parts:
-            values["batch_device"] = None
+        if "batch_device" not in dict(settings.values) and base.train.batch_device:
+            values["batch_device"] = math.gcd(base.train.batch_device, values["batch"])
         planned.append(configs.replace(base, train=configs.replace(base.train, **values)))
         configs.validate(planned[-1])
     if base.train.device == "npu" and len(planned) > 1:
@@ -177,13 +177,16 @@ def _base(settings: BenchConfig) -> RunConfig:
         preset = settings.preset or "seed"
         if "data" not in configs.PRESETS.get(preset, configs.PRESETS["seed"]).values:
             values.setdefault("data", USUAL_DATA)
+        if "resolution" not in {**configs.PRESETS.get(preset, configs.PRESETS["seed"]).values, **values}:
+            own = datasets.prepared_resolution(values.get("data"))
+            values.update({} if own is None else dict(resolution=own))
         return configs.resolve(preset, values)
     given = [field for field in ("resolution", "base_channels", "d_steps") if field in values]
     given = ["--preset"] * (settings.preset is not None) + [configs.flag_of(field) for field in given]
     if given:
         raise UsageError(f"{given[0]} and --run both say what is measured", fix="leave one of them out")
     config = read_record(open_run(settings.run, Path(settings.outdir), trained=False)).config
-    values.update(init_from=None, freeze_classes=False)
+    values.update(init_from=None, freeze_classes=False, lr_decay=None)
     values.setdefault("data", config.train.data or USUAL_DATA)
     return configs.replace(config, train=configs.replace(config.train, **values))
 

@@ -1,4 +1,8 @@
-"""What a run starts with: values of its seed, or the weights of another run (``--init-from``)."""
+"""What a run starts with: values of its seed, or the weights of another run (``--init-from``).
+
+Of the other run's generator those are the averaged weights, which draw its best pictures; of the discriminator, which
+has no averages, the last.
+"""
 
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
@@ -13,27 +17,31 @@ from biggan_cli.data import classes
 from biggan_cli.errors import UsageError
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
 from biggan_cli.model.initial import initial_values
-from biggan_cli.rundir import RunDir, open_run
+from biggan_cli.rundir import RunDir, expanded, open_run
+from biggan_cli.runtime import storage
 from biggan_cli.training import checkpoints, ema
 from biggan_cli.training.checkpoints import Checkpoint
 
 _TABLES = {
     "generator/embed/w": 0,
-    ema.name_of("generator/embed/w"): 0,
     "discriminator/projection/w": 0,
     sn_u_name("discriminator/projection/w"): 1,
 }
 """What has a place for each class, and along which axis."""
 
 
-def config_from(which: str, values: Mapping[str, Any], preset: str, outdir: Path) -> RunConfig:
+def config_from(which: str, values: Mapping[str, Any], preset: str, outdir: str) -> RunConfig:
     """The configuration of a new run with the networks of the run ``which``, in the recipe of the preset and values.
 
     Raises:
-        UsageError: no such run or checkpoint, or a value asks for another network.
+        UsageError: no such run or checkpoint on this machine, or a value asks for another network.
         StepFailed: its latest checkpoint is damaged.
     """
-    run = open_run(which, outdir)
+    if storage.is_remote(which) or (storage.is_remote(outdir) and not Path(which).is_dir()):
+        raise UsageError(
+            f"--init-from {which}: the run must be on this machine", fix="copy it here, and name its folder"
+        )
+    run = open_run(which, expanded(outdir))
     checkpoint = checkpoints.find(run)
     model = record_of(checkpoint).config.model
     fields = configs.asdict(model)
@@ -60,7 +68,12 @@ def origin_of(config: RunConfig) -> Optional[Checkpoint]:
     if config.train.init_from is None:
         return None
     prefix = Path(config.train.init_from)
-    return checkpoints.find(RunDir(prefix.parent.parent), prefix.name.rpartition("-")[2])
+    try:
+        return checkpoints.find(RunDir(prefix.parent.parent), prefix.name.rpartition("-")[2])
+    except UsageError as error:
+        raise UsageError(
+            f"{prefix}, which this run starts with, is gone", fix="a new run with --init-from, or that file back"
+        ) from error
 
 
 def check(record: RunRecord) -> None:
@@ -109,8 +122,10 @@ def _taken_over(values: Mapping, origin: Checkpoint, record: RunRecord, report: 
     before = record_of(origin)
     held, rows = checkpoints.read(origin.prefix), _rows(before.class_names, record.class_names)
     taken = dict(values)
+    averaged = checkpoints.generator_values(held, "ema")
     for name in [*values, *ema.moving_shapes(record.config.model)]:
-        axis, found = _TABLES.get(name), held.get(name, held.get(name[len(ema.PREFIX) :]))
+        weight = name[len(ema.PREFIX) :] if name.startswith(ema.PREFIX) else name
+        axis, found = _TABLES.get(weight), averaged.get(weight, held.get(weight))
         if found is None:
             continue
         if axis is None:
@@ -122,7 +137,7 @@ def _taken_over(values: Mapping, origin: Checkpoint, record: RunRecord, report: 
                 table[place] = np.moveaxis(found, axis, 0)[row]
         taken[name] = np.moveaxis(table, 0, axis)
     new = [name for name, row in zip(record.class_names, rows) if row is None]
-    report("line", text=f"both networks start with {origin.prefix}, with a new optimizer")
+    report("line", text=f"starts with {origin.prefix}: averaged generator, discriminator; with a new optimizer")
     kept = len(rows) - len(new)
     report("line", text=f"class tables: {kept} of {len(rows)} classes are taken over by their names")
     if new:

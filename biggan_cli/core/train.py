@@ -285,6 +285,8 @@ def _train_part(
             path = grids.draw(step, session.run(handles.variables))
             report("line", text=f"drew {path}")
 
+        if checkpoint is None and config.train.init_from:
+            save(0)  # from now on the run needs nobody else's files
         steps = range(part.first + count, part.last + 1, count)
         ended = loop.run(
             session, handles, config.train, steps, records, save, sample, watch or _unwatched, job.signals, report

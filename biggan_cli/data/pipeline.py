@@ -20,8 +20,8 @@ class Batch(NamedTuple):
         real_labels: int32 [D, N].
         z: float32 [D + 1, N, z_dim]; the last is the generator's own.
         fake_labels: int32 [D + 1, N].
-        changes: float32 [3 D + 1, N, 7] for what the discriminator sees: of each of its updates the real pictures, the
-            fakes, the moved ones; the last is for the generator's own. None without augmentation.
+        changes: float32 [2 D + 1, N, 7] for what the discriminator sees: of each of its updates the real pictures and
+            the fakes; the last is for the generator's own. None without augmentation.
         moves: float32 [D, N, 3] of the real pictures. None without consistency regularisation.
     """
 
@@ -61,7 +61,7 @@ class BatchSource:
             images[mirrored] = images[mirrored][:, :, ::-1]
         changes = moves = None
         if augmentations(train):
-            shape = (3 * train.d_steps + 1, train.batch)
+            shape = (2 * train.d_steps + 1, train.batch)
             changes = augment.draw_changes(self._random(_CHANGES, step), shape, resolution)
         if train.consistency:
             moves = augment.draw_moves(self._random(_MOVES, step), chosen.shape, resolution)

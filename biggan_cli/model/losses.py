@@ -17,7 +17,8 @@ def lecam(real_logits, fake_logits, real_average, fake_average):
     """mean(max(0, real - fake_average)²) + mean(max(0, real_average - fake)²), a scalar.
 
     Keeps the logits of each side from running away from where the other side's have been.
-    Source: Tseng et al. 2021 (arXiv:2104.03310), in the one-sided form of its official code.
+    Source: Tseng et al. 2021 (arXiv:2104.03310), in the one-sided form of its official code, whose averages have the
+    logits of this update too, at a weight of 1 %.
     """
     real, fake = tf.nn.relu(real_logits - fake_average), tf.nn.relu(real_average - fake_logits)
     return tf.reduce_mean(tf.square(real)) + tf.reduce_mean(tf.square(fake))

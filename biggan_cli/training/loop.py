@@ -57,6 +57,11 @@ def run(
                         f"a loss or gradient is not finite at step {step}",
                         hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",
                     )
+                if record["d_loss"] is None and record["loss_scale"] <= 1.0:
+                    raise StepFailed(
+                        f"every step up to {step} overflows, with the loss at its least scale: a weight is not finite",
+                        fix="--precision fp32, from a checkpoint before it",
+                    )
                 records.write(record)
                 watch(record)
                 report(

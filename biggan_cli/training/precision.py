@@ -74,7 +74,7 @@ class _Plain:
 
 
 class _Scaled(_Plain):
-    """float16: twice the scale after 1,000 sound steps, half of it after one that is not."""
+    """float16: twice the scale after 1,000 sound steps, half of it, down to 1, after one that is not."""
 
     def __init__(self, dtype):
         super().__init__(dtype)
@@ -95,7 +95,7 @@ class _Scaled(_Plain):
         finite = tf.reduce_all([tf.reduce_all(tf.is_finite(value)) for value, _ in new])
         sound = tf.where(finite, self._sound.read_value() + 1, 0)
         grown = sound >= SCALE_GROWS_AFTER
-        scale = self._start * tf.where(finite, tf.where(grown, 2.0, 1.0), 0.5)
+        scale = tf.maximum(1.0, self._start * tf.where(finite, tf.where(grown, 2.0, 1.0), 0.5))
         skipped = self._skipped.read_value() + tf.cast(tf.logical_not(finite), tf.int32)
         kept = [(tf.where(finite, value, variable.read_value()), variable) for value, variable in new]
         kept += zip((scale, tf.where(grown, 0, sound), skipped), (self._scale, self._sound, self._skipped))

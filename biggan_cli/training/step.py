@@ -41,7 +41,7 @@ class TrainingGraph(NamedTuple):
         train_op: runs one step.
         metrics: float32 [len(names)] of that step; means over the discriminator updates.
         names: of the metrics: :data:`METRICS`, the regularisers of the run, and with a scaled loss its counts.
-        optional: names of variables that a checkpoint of another precision does not have.
+        optional: names of variables that a checkpoint of another precision or recipe does not have.
     """
 
     variables: Dict[str, object]
@@ -102,7 +102,8 @@ class _Builder:
             metrics = tf.concat([metrics, tf.stack(counts)], axis=0)
         variables = dict(self.variables, **self.precision.variables)
         return TrainingGraph(
-            variables, step, done, metrics, names + self.precision.names, tuple(self.precision.variables)
+            *(variables, step, done, metrics, names + self.precision.names),
+            optional=(*self.precision.variables, *(LECAM if self.train.lecam else ())),
         )
 
     def _regularizers(self) -> Tuple[str, ...]:
@@ -112,6 +113,7 @@ class _Builder:
     def _updated_discriminator(self, values: Values, number: int) -> Tuple[Values, object]:
         """What one update on a fresh real batch and fresh fakes changes, both in one pass; and its numbers."""
         train, batch = self.train, self.batch
+        lecam_on = tf.cast(self.start["step"] >= train.lecam_start, tf.float32)
 
         def loss_of(part):
             z, real_y, fake_y = (part(numbers[number]) for numbers in (batch.z, batch.real_labels, batch.fake_labels))
@@ -122,14 +124,16 @@ class _Builder:
                 pictures.append(augment.moved(real, part(batch.moves[number])))
                 classes.append(real_y)
             if self.policy:
-                drawn = [part(batch.changes[3 * number + kind]) for kind in range(len(pictures))]
+                real_changes, fake_changes = (part(batch.changes[2 * number + kind]) for kind in (0, 1))
+                drawn = (real_changes, fake_changes, real_changes)  # the moved one differs by its move alone
                 pictures = [augment.augmented(*pair, self.policy) for pair in zip(pictures, drawn)]
             logits = self._discriminate(values, tf.concat(pictures, axis=0), tf.concat(classes, axis=0))
             real_logits, fake_logits, *moved_logits = tf.split(logits, len(pictures))
             loss = hinge = losses.discriminator_hinge(real_logits, fake_logits)
             measured = [hinge, tf.reduce_mean(real_logits), tf.reduce_mean(fake_logits)]
             if train.lecam:
-                measured.append(losses.lecam(real_logits, fake_logits, *(values[name] for name in LECAM)))
+                averages = (values[name] for name in LECAM)
+                measured.append(lecam_on * losses.lecam(real_logits, fake_logits, *averages))
                 loss += train.lecam * measured[-1]
             if train.consistency:
                 measured.append(losses.consistency(real_logits, moved_logits[0]))
@@ -140,9 +144,8 @@ class _Builder:
         hinge, real_logit, fake_logit, *regularizers = measured
         changed, norm = self._updated(values, gradients, "discriminator", train.d_lr)
         if train.lecam:
-            decay = LECAM_DECAY * tf.cast(self.start["step"] >= train.lecam_start, tf.float32)
             for name, logit in zip(LECAM, (real_logit, fake_logit)):
-                changed[name] = ema.average(values[name], tf.stop_gradient(logit), decay)
+                changed[name] = ema.average(values[name], tf.stop_gradient(logit), LECAM_DECAY * lecam_on)
         return changed, tf.stack([hinge, real_logit, fake_logit, norm, *regularizers])
 
     def _updated_generator(self, values: Values) -> Tuple[Values, Tuple, Dict[str, object]]:
@@ -162,13 +165,13 @@ class _Builder:
             y = part(batch.fake_labels[last])
             fakes = self._fake_images(part(batch.z[last]), y, kept_moments)
             if self.policy:
-                fakes = augment.augmented(fakes, part(batch.changes[3 * last]), self.policy)
+                fakes = augment.augmented(fakes, part(batch.changes[2 * last]), self.policy)
             loss = losses.generator_hinge(self._discriminate(values, fakes, y))
             named = ema.named_moments(moments)
             norms[:] = named
-            return loss + orthogonal_loss, [loss, *named.values()]
+            return loss, [loss, *named.values()]
 
-        gradients, (loss, *moments) = self._mean_gradients(values, list(self.g_specs), loss_of)
+        gradients, (loss, *moments) = self._mean_gradients(values, list(self.g_specs), loss_of, orthogonal_loss)
         changed, norm = self._updated(values, gradients, "generator", self.train.g_lr)
         return changed, (loss, orthogonal_loss, norm), dict(zip(norms, moments))
 
@@ -182,11 +185,12 @@ class _Builder:
             averages[name] = ema.average(values[name], value, MOVING_AVERAGE_DECAY)
         return averages
 
-    def _mean_gradients(self, values: Values, names: List[str], loss_of: Callable) -> Tuple[Values, List]:
+    def _mean_gradients(self, values: Values, names: List[str], loss_of: Callable, penalty=None) -> Tuple[Values, List]:
         """Name → gradient of the weights that learn, and what was measured: the means over the parts of the batch.
 
         Args:
             loss_of: gets a function that cuts its part out of a tensor [N, …]; gives a loss and what it measured.
+            penalty: a loss of the weights alone, which has no parts.
         """
         if self.train.freeze_classes:
             names = [name for name in names if name not in CLASS_TABLES]
@@ -207,6 +211,8 @@ class _Builder:
 
         for number in range(count):
             loss, measured = loss_of(cut(number))
+            if penalty is not None and number == 0:
+                loss += count * penalty if count > 1 else penalty
             found = [*self.precision.gradients(loss, [values[name] for name in names]), *measured]
             sums = [a + b for a, b in zip(sums, found)] if sums else found
         means = [total / count for total in sums] if count > 1 else sums

@@ -43,7 +43,7 @@ OPTIONS = (
     ("`--d-steps 4`", "digits", dict(d_steps=4)),
     ("`--g-lr 2e-3 --d-lr 2e-3`", "digits", dict(g_lr=2e-3, d_lr=2e-3)),
     ("`--beta2 0.999`", "digits", dict(beta2=0.999)),
-    ("`--lr-decay 200:400`", "digits", dict(lr_decay="200:400")),
+    ("`--lr-decay` over the second half", "digits", dict(lr_decay="half")),
     ("`--orthogonal 0`", "digits", dict(orthogonal=0.0)),
     ("`--truncation none`", "digits", dict(truncation=None)),
     ("`--ema-start 100`", "digits", dict(ema_start=100)),
@@ -87,6 +87,8 @@ def main() -> None:
             if known:  # of an earlier call that was interrupted
                 scores.append(known[0])
                 continue
+            if "lr_decay" in values:
+                values = dict(values, lr_decay=f"{arguments.steps // 2}:{arguments.steps}")
             config = configs.resolve(preset, dict(SIZE, steps=arguments.steps, seed=seed, **values))
             run = train.start(config, NpuConfig(), arguments.outdir, dry_run=False, report=silent).run
             scores.append(dict(score(RunDir(run), real, arguments.samples), run=run, **asked))

@@ -24,14 +24,19 @@ def test_a_run_starts_with_another_ones_networks(biggan, tiny_run, tmp_path):
     )
     before = checkpoints.find(RunDir(tiny_run))
     old, new = checkpoints.read(before.prefix), checkpoints.read(json.loads(done.stdout)["checkpoint"])
-    assert f"both networks start with {before.prefix}, with a new optimizer" in done.stderr
+    assert f"starts with {before.prefix}: averaged generator, discriminator" in done.stderr
     assert "10 of 10 classes" in done.stderr and "re-initialised" not in done.stderr
     weights = [name for name in old if name.endswith(("/w", "/b", "gamma", "beta")) and not name.startswith("ema/")]
     assert len(weights) > 80
     for name in weights:
-        np.testing.assert_allclose(new[name], old[name], atol=1e-6, err_msg=name)
-    assert np.array_equal(new["generator/embed/w"], old["generator/embed/w"]) and new["step"] == 1
+        np.testing.assert_allclose(new[name], old.get("ema/" + name, old[name]), atol=1e-6, err_msg=name)
+    for name in ("ema/generator/dense/w", "ema/generator/block1/conv1/w"):
+        np.testing.assert_allclose(new[name], old[name], atol=1e-6)
+        assert np.abs(old[name] - old[name[4:]]).max() > 1e-5
+    assert np.array_equal(new["generator/embed/w"], old["ema/generator/embed/w"]) and new["step"] == 1
     assert np.abs(old["generator/dense/w/Adam_1"]).max() > 0
+    first = tmp_path / "00000-digits-32-digits" / "checkpoints" / "model-000000.json"
+    assert json.loads(first.read_text())["step"] == 0  # from now on nobody else's files are needed
     config = json.loads((tmp_path / "00000-digits-32-digits" / "config.json").read_text())["config"]
     assert config["train"]["init_from"] == str(before.prefix) and config["model"]["base_channels"] == 2
 
@@ -64,6 +69,7 @@ def test_classes_are_taken_over_by_their_names(biggan, tiny_run, tmp_path):
     assert "8 of 10 classes" in done.stderr
     assert "re-initialised in the class tables of both networks: one, four" in done.stderr
     old = checkpoints.read(checkpoints.find(RunDir(other)).prefix)
+    old["generator/embed/w"] = old["ema/generator/embed/w"]
     new = checkpoints.read(json.loads(done.stdout)["checkpoint"])
     digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     projection = "discriminator/projection/w"
@@ -85,6 +91,7 @@ def test_classes_are_taken_over_by_their_names(biggan, tiny_run, tmp_path):
         (["--init-from", "RUN", "--res", 64], "--res 64 is another network"),
         (["--init-from", "RUN", "--resume", "latest"], "leave one of them out"),
         (["--init-from", "nowhere"], "nowhere"),
+        (["--init-from", "obs://bucket/runs/00000-x"], "copy it here"),
     ),
 )
 def test_what_cannot_be_started_with(biggan, tiny_run, tmp_path, options, words):

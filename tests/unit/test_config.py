@@ -80,6 +80,7 @@ def test_every_preset_resolves_and_is_whole(name):
         (dict(ema_start=-1), "--ema-start -1"),
         (dict(lr_decay="100"), "--lr-decay 100 is not START:STOP"),
         (dict(lr_decay="100:100"), "--lr-decay 100:100"),
+        (dict(lr_decay="10:20", steps=21), "--lr-decay 10:20 ends before --steps 21"),
         (dict(freeze_classes=True), "--freeze-classes without --init-from"),
         (dict(precision="full"), "--precision full is for --device npu"),
     ),
@@ -132,6 +133,14 @@ def test_a_spoilt_record_is_refused(spoil, words):
     with pytest.raises(StepFailed) as raised:
         configs.from_json(stored, "config.json")
     assert raised.value.message.startswith("config.json") and words in raised.value.message
+
+
+def test_a_preset_fits_another_batch_and_width():
+    """What the user did not say is not what an error is about."""
+    assert configs.resolve("imagenet64", dict(batch=192, data="x")).train.batch_device == 64
+    assert configs.resolve("imagenet64", dict(data="x")).train.batch_device == 128
+    assert configs.resolve("cifar10", dict(base_channels=8, data="x")).model.d_channels == 4
+    assert "--batch-device 100" in rejected("imagenet64", batch=64, batch_device=100)
 
 
 def test_a_record_of_before_an_option_is_as_it_was_then():

@@ -97,6 +97,6 @@ def test_what_an_option_draws_changes_nothing_of_another():
     plain, _ = source()
     both, _ = source(augment="color,cutout", consistency=10.0)
     batch = both(4)
-    assert batch.changes.shape == (7, 4, 7) and batch.moves.shape == (2, 4, 3)
+    assert batch.changes.shape == (5, 4, 7) and batch.moves.shape == (2, 4, 3)
     assert same(batch._replace(changes=None, moves=None), plain(4))
     assert same(source(augment="translation", consistency=1.0)[0](4), batch)

@@ -1,6 +1,7 @@
 """Losses against their formulas in NumPy."""
 
 import numpy as np
+import pytest
 
 from biggan_cli.model import losses
 from biggan_cli.runtime.tf import tf
@@ -29,3 +30,11 @@ def test_orthogonal_regularization():
     with tf.Graph().as_default():
         ours = value(losses.orthogonal_regularization([tf.constant(kernel) for kernel in kernels]))
     assert abs(ours / expected - 1) < 1e-5
+
+
+def test_lecam_by_hand():
+    """Reals above the fakes' average, and fakes below the reals', cost the square of the distance."""
+    real, fake = np.float32([[2.0], [-1.0]]), np.float32([[-3.0], [1.5]])
+    with tf.Graph().as_default(), tf.Session() as session:
+        found = session.run(losses.lecam(real, fake, 1.0, 0.5))
+    assert found == pytest.approx((1.5**2 + 0) / 2 + (4.0**2 + 0) / 2)

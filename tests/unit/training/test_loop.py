@@ -4,9 +4,15 @@ import contextlib
 import os
 import signal
 
+import numpy as np
 import pytest
 
+from biggan_cli.config import TrainConfig
+from biggan_cli.errors import StepFailed
+from biggan_cli.training import loop
 from biggan_cli.training.loop import Signals
+from biggan_cli.training.precision import COUNTS
+from biggan_cli.training.step import METRICS, TrainingGraph
 
 
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
@@ -43,3 +49,29 @@ def test_nohup_is_respected():
             assert signals.received is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+class Overflowing:
+    """A session whose every step is left out."""
+
+    def __init__(self, scale):
+        self.scale, self.skipped = scale, 0
+
+    def run(self, fetches):
+        self.skipped += 1
+        self.scale = max(1.0, self.scale / 2)
+        return None, np.array([np.nan] * len(METRICS) + [self.scale, self.skipped], np.float32)
+
+
+def test_a_run_in_which_every_step_overflows_ends():
+    """With the least scale there is nothing left to try: a weight is not finite. Until then it goes on."""
+    graph = TrainingGraph({}, None, None, None, METRICS + COUNTS)
+    records, train = [], TrainConfig(steps=40, log_every=10, save_every=100, sample_every=100)
+    stream = type("Stream", (), dict(write=staticmethod(records.append)))
+    hooks = [lambda step: None, lambda step: None, lambda record: None]
+    with Signals() as signals, pytest.raises(StepFailed, match="every step up to 20 overflows"):
+        loop.run(
+            *(Overflowing(2.0**15), graph, train, range(1, 41), stream, *hooks),
+            *(signals, lambda *words, **more: None),
+        )
+    assert [(record["step"], record["d_loss"], record["loss_scale"]) for record in records] == [(10, None, 2.0**5)]

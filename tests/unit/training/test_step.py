@@ -202,7 +202,7 @@ def test_every_operator_is_one_that_an_npu_has(values):
             tf.placeholder(tf.int32, [1, 2]),
             tf.placeholder(tf.float32, [2, 2, 12]),
             tf.placeholder(tf.int32, [2, 2]),
-            tf.placeholder(tf.float32, [4, 2, augment.CHANGES]),
+            tf.placeholder(tf.float32, [3, 2, augment.CHANGES]),
             tf.placeholder(tf.float32, [1, 2, augment.MOVES]),
         )
         build(config, batch)
