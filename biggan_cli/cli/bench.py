@@ -8,8 +8,9 @@ from typing_extensions import Annotated
 
 from biggan_cli import config as configs
 from biggan_cli.cli import console, options
-from biggan_cli.config import PRESETS, validate_count
+from biggan_cli.config import validate_count
 from biggan_cli.errors import UsageError
+from biggan_cli.presets import PRESETS
 from biggan_cli.settings import BENCHED, BenchConfig
 
 _TRAINING = "Of a training step"

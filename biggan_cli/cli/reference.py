@@ -7,7 +7,7 @@ from typing import List
 import typer
 
 from biggan_cli.cli.app import app
-from biggan_cli.config import PRESETS
+from biggan_cli.presets import PRESETS
 from biggan_cli.rundir import whole_file
 
 PRESETS_START = "<!-- presets: made by `make docs` -->"

@@ -9,8 +9,8 @@ from typing_extensions import Annotated
 
 from biggan_cli import config as configs
 from biggan_cli.cli import console, job, options
-from biggan_cli.config import PRESETS
 from biggan_cli.errors import UsageError
+from biggan_cli.presets import PRESETS
 from biggan_cli.settings import NpuConfig
 
 _RECIPE = "Recipe"

@@ -47,6 +47,7 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data import datasets
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import Interrupted, StepFailed, UsageError, is_interrupt
+from biggan_cli.presets import PRESETS
 from biggan_cli.rundir import RunDir, open_run
 from biggan_cli.runtime.device import cpu_cores, require
 from biggan_cli.runtime.machine import MemoryMeter, matrix_product
@@ -175,9 +176,9 @@ def _base(settings: BenchConfig) -> RunConfig:
     values = dict(settings.values, steps=configs.MAX_COUNT)
     if settings.run is None:
         preset = settings.preset or "seed"
-        if "data" not in configs.PRESETS.get(preset, configs.PRESETS["seed"]).values:
+        if "data" not in PRESETS.get(preset, PRESETS["seed"]).values:
             values.setdefault("data", USUAL_DATA)
-        if "resolution" not in {**configs.PRESETS.get(preset, configs.PRESETS["seed"]).values, **values}:
+        if "resolution" not in {**PRESETS.get(preset, PRESETS["seed"]).values, **values}:
             own = datasets.prepared_resolution(values.get("data"))
             values.update({} if own is None else dict(resolution=own))
         return configs.resolve(preset, values)

@@ -8,6 +8,7 @@ from biggan_cli.core import npu as npus
 from biggan_cli.core.reporting import Report
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
+from biggan_cli.presets import PRESETS
 from biggan_cli.runtime.device import chosen_npu, cpu_cores, half_type
 from biggan_cli.runtime.npu_options import MIXED_FLOAT16, PRECISION_MODES
 from biggan_cli.runtime.versions import tensorflow_version
@@ -28,7 +29,7 @@ def announce(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str, re
 
 def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> List[Tuple[str, str]]:
     config, model, train = record.config, record.config.model, record.config.train
-    preset = configs.PRESETS[config.preset]
+    preset = PRESETS[config.preset]
     trained, held_out = len(dataset.labels), len(dataset.held_out_labels)
     rates = f"rates G {train.g_lr:g} D {train.d_lr:g}, beta1 {train.beta1:g}, beta2 {train.beta2:g}"
     if train.lr_decay:

@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from biggan_cli import config as configs
-from biggan_cli.config import PRESETS, ModelConfig, RunRecord, TrainConfig
+from biggan_cli.config import ModelConfig, RunRecord, TrainConfig
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
+from biggan_cli.presets import PRESETS
 
 
 def rejected(preset="seed", **values):

@@ -13,7 +13,7 @@ PACKAGE = Path(biggan_cli.__file__).parent
 # A room imports only its own and what stands after it.
 LEVELS = [
     *("cli", "core", "training", "inference", "metrics", "emulator", "deploy", "data", "model", "runtime"),
-    *("rundir", "config", "protocols", "settings", "errors"),
+    *("rundir", "config", "presets", "protocols", "settings", "errors"),
 ]
 DOORS = {
     "tensorflow": {"runtime/tf.py"},

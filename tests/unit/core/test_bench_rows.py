@@ -31,8 +31,8 @@ def test_what_is_measured_where_nobody_says():
 
 
 def test_a_batch_that_the_device_holds_is_not_cut():
-    planned = _planned(BenchConfig(preset="imagenet64", batches=(64, 256)))
-    assert [config.train.batch_device for config in planned] == [None, 128]
+    planned = _planned(BenchConfig(preset="imagenet64", batches=(64, 200, 256)))
+    assert [config.train.batch_device for config in planned] == [64, 8, 128]
     (config,) = _planned(BenchConfig(preset="imagenet64", values=(("batch_device", 8),), batches=(64,)))
     assert config.train.batch_device == 8
 
@@ -48,7 +48,10 @@ def test_a_batch_that_the_device_holds_is_not_cut():
         (BenchConfig(preset="none"), "--preset none"),
         (BenchConfig(preset="digits", run="3"), "--preset and --run both"),
         (BenchConfig(values=(("d_steps", 3),), run="3"), "--d-steps and --run both"),
-        (BenchConfig(preset="imagenet64", batches=(200,)), "--batch-device 128 does not divide --batch 200"),
+        (
+            BenchConfig(preset="imagenet64", values=(("batch_device", 128),), batches=(200,)),
+            "--batch-device 128 does not divide --batch 200",
+        ),
         (BenchConfig(precisions=("full",)), "--precision full is for --device npu"),
     ),
 )
