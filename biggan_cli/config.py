@@ -185,7 +185,7 @@ def _fitting(usual: Mapping[str, Any], values: Mapping[str, Any]) -> Dict[str, A
     """What a preset says of parts and of the discriminator's width, for another batch and another width."""
     fitting = {}
     if "batch_device" in usual and values.get("batch", 0) > 0:
-        fitting["batch_device"] = math.gcd(usual["batch_device"], values["batch"])
+        fitting["batch_device"] = part_of(values["batch"], usual["batch_device"])
     if "d_base_channels" in usual and "base_channels" in values:
         full = usual.get("base_channels", ModelConfig.base_channels)
         fitting["d_base_channels"] = max(1, values["base_channels"] * usual["d_base_channels"] // full)
@@ -353,6 +353,11 @@ def decay_span(train: TrainConfig) -> Optional[Tuple[int, int]]:
     return int(match.group(1)), int(match.group(2))
 
 
+def part_of(batch: int, most: int) -> int:
+    """The largest part, of up to ``most`` pictures, that divides a batch."""
+    return next(size for size in range(min(batch, most), 0, -1) if batch % size == 0)
+
+
 def augmentations(train: TrainConfig) -> Tuple[str, ...]:
     """The parts of ``--augment``.
 
@@ -377,10 +382,9 @@ def _validate_recipe(train: TrainConfig) -> None:
         )
     augmentations(train)
     if train.batch_device is not None and train.batch % train.batch_device:
-        divisors = [size for size in range(1, min(train.batch_device, train.batch) + 1) if train.batch % size == 0]
         raise UsageError(
             f"--batch-device {train.batch_device} does not divide --batch {train.batch}",
-            fix=f"--batch-device {divisors[-1]}",
+            fix=f"--batch-device {part_of(train.batch, train.batch_device)}",
         )
     if train.freeze_classes and train.init_from is None:
         raise UsageError(

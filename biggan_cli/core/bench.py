@@ -29,7 +29,6 @@ None: the device does not say.
 
 import contextlib
 import itertools
-import math
 import signal
 import tempfile
 import time
@@ -159,7 +158,7 @@ def _planned(settings: BenchConfig) -> List[RunConfig]:
     for chosen in itertools.product(*choices):
         values: Dict[str, Any] = dict(zip(usual, chosen))
         if "batch_device" not in dict(settings.values) and base.train.batch_device:
-            values["batch_device"] = math.gcd(base.train.batch_device, values["batch"])
+            values["batch_device"] = configs.part_of(values["batch"], base.train.batch_device)
         planned.append(configs.replace(base, train=configs.replace(base.train, **values)))
         configs.validate(planned[-1])
     if base.train.device == "npu" and len(planned) > 1:

@@ -138,7 +138,7 @@ def test_a_spoilt_record_is_refused(spoil, words):
 
 def test_a_preset_fits_another_batch_and_width():
     """What the user did not say is not what an error is about."""
-    assert configs.resolve("imagenet64", dict(batch=192, data="x")).train.batch_device == 64
+    assert configs.resolve("imagenet64", dict(batch=192, data="x")).train.batch_device == 96
     assert configs.resolve("imagenet64", dict(data="x")).train.batch_device == 128
     assert configs.resolve("cifar10", dict(base_channels=8, data="x")).model.d_channels == 4
     assert "--batch-device 100" in rejected("imagenet64", batch=64, batch_device=100)
