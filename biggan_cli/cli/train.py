@@ -1,8 +1,9 @@
 """``biggan train``."""
 
+import contextlib
 import os
 import re
-from typing import List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import typer
 from typing_extensions import Annotated
@@ -280,29 +281,36 @@ def train(
     other_data = os.environ.get(options.DATA_VARIABLE)
     if resume and init_from:
         raise UsageError("--resume goes on with a run, --init-from starts a new one", fix="leave one of them out")
-    config = None
+    config, environments = None, None if "data" in values else other_data
     if not resume:
-        values = _with_data(preset or "seed", values, other_data, init_from is not None)
+        with _from_environment(environments):
+            values = _with_data(preset or "seed", values, other_data, init_from is not None)
         config = configs.resolve(preset or "seed", dict(values, init_from=init_from))
-    with console.reporting(to_stdout=dry_run and not as_json) as report:
+    with _from_environment(environments), console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import modelarts as core
         from biggan_cli.core.first_values import config_from
 
         for note in places.notes:
             report("warning", text=note)
-        try:
-            if init_from:
-                config = config_from(init_from, values, preset or "seed", places.outdir)
-            if config:
-                result = core.start(config, npu, places.outdir, dry_run, report)
-            else:
-                result = core.resume(resume, values, npu, preset, other_data, places.outdir, dry_run, report)
-        except UsageError as error:
-            if "data" not in values and other_data and error.message.startswith("--data"):
-                error.details.append(("hint", f"--data is from {options.DATA_VARIABLE}"))
-            raise
+        if init_from:
+            config = config_from(init_from, values, preset or "seed", places.outdir)
+        if config:
+            result = core.start(config, npu, places.outdir, dry_run, report)
+        else:
+            result = core.resume(resume, values, npu, preset, other_data, places.outdir, dry_run, report)
     if as_json or not dry_run:
         console.result(result._asdict(), as_json)
+
+
+@contextlib.contextmanager
+def _from_environment(other_data: Optional[str]) -> Iterator[None]:
+    """Errors of data that no flag named say where they come from."""
+    try:
+        yield
+    except UsageError as error:
+        if other_data and error.message.startswith("--data"):
+            error.details.append(("hint", f"--data is from {options.DATA_VARIABLE}"))
+        raise
 
 
 def _with_data(preset: str, values, other_data: Optional[str], sized: bool):

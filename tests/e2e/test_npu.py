@@ -227,7 +227,7 @@ NPU = ("--device", "npu")
 @pytest.mark.parametrize(
     "arguments, words",
     (
-        (["--precision", "mixed"], "--precision mixed is for --device npu"),
+        (["--precision", "full"], "--precision full is for --device npu"),
         (["--steps-per-loop", 2], "--steps-per-loop is for --device npu"),
         (["--profile", "1:2"], "--profile is for --device npu"),
         (["--require-npu"], "--require-npu is for --device npu"),
