@@ -281,12 +281,12 @@ def train(
     other_data = os.environ.get(options.DATA_VARIABLE)
     if resume and init_from:
         raise UsageError("--resume goes on with a run, --init-from starts a new one", fix="leave one of them out")
-    config, environments = None, None if "data" in values else other_data
+    config, other_word = None, None if "data" in values else other_data
     if not resume:
-        with _from_environment(environments):
+        with _from_environment(other_word):
             values = _with_data(preset or "seed", values, other_data, init_from is not None)
         config = configs.resolve(preset or "seed", dict(values, init_from=init_from))
-    with _from_environment(environments), console.reporting(to_stdout=dry_run and not as_json) as report:
+    with _from_environment(other_word), console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import modelarts as core
         from biggan_cli.core.first_values import config_from
 
