@@ -100,7 +100,7 @@ def test_a_pickle_with_code_is_refused_and_nothing_runs(tmp_path, number):
     mark = tmp_path / "it ran"
     content = list(hostile(mark))[number]
     with pytest.raises(StepFailed) as raised:
-        pickles.loads(content, "data_batch_1")
+        pickles.loads(content, "data_batch_1", ("data", "labels"))
     assert "data_batch_1 is refused" in raised.value.message and not mark.exists()
     if number < 4:  # and it would have run
         pickle.loads(content)
@@ -134,7 +134,7 @@ def test_a_bomb(tmp_path, monkeypatch):
     place = data_sets.archive(tmp_path / "c.tar.gz", {}, [member])
     assert place.stat().st_size < 20_000
     monkeypatch.setattr(archive, "_MOST", 1_000_000)
-    refused(StepFailed, place, "larger than CIFAR-10")
+    refused(StepFailed, place, "unpacks to more than 1,000,000 bytes")
     member.name = "zeros"
     member.size = 900_000
     place = data_sets.archive(tmp_path / "c.tar.gz", {}, [member, member])
