@@ -5,6 +5,7 @@ import pickle
 import struct
 import tarfile
 import tracemalloc
+import zipfile
 import zlib
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import io
 
 from biggan_cli.data import datasets
 from biggan_cli.data.formats import archive, mat, pickles
+from biggan_cli.data.formats import npz as formats_npz
 from biggan_cli.errors import BigganError, StepFailed, UsageError
 from biggan_cli.runtime import memory
 from tests.conftest import CIFAR10_BATCHES, small_cifar10
@@ -210,3 +212,27 @@ def test_a_byte_of_an_archive_that_changed(tmp_path):
     whole[1500] ^= 1
     path.write_bytes(bytes(whole))
     refused(StepFailed, path, "a.tar.gz is cut off or damaged")
+
+
+def npz(path, arrays):
+    """Members as they are, and zeros where a number says how many."""
+    with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, (shape, content) in arrays.items():
+            header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".encode() if shape else content
+            with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                member.write(b"\x93NUMPY\2\0" + struct.pack("<I", len(header)) + header)
+                for _ in range(0, content if shape else 0, 1_000_000):
+                    member.write(bytes(1_000_000))
+    return path
+
+
+def test_npz_files_that_are_bombs(tmp_path, monkeypatch):
+    long_header = npz(tmp_path / "a.npz", dict(images=(None, b" " * 20_000_000), labels=((2,), 2)))
+    refused(StepFailed, f"npz:{long_header}", "an array has a header of 20,000,000 bytes")
+    count = 3_000_000
+    many = npz(tmp_path / "b.npz", dict(images=((count, 1, 1), count), labels=((count,), count)))
+    monkeypatch.setattr(memory, "available", lambda: 100_000_000)
+    refused(UsageError, many, "labels is uint8 (3000000,), which takes 0.2 GB of memory")
+    monkeypatch.setattr(formats_npz, "_LARGEST_PICTURE", 1_000_000)
+    np.savez_compressed(str(tmp_path / "c.npz"), images=np.zeros((2, 1001, 1000), np.uint8), labels=np.arange(2))
+    refused(StepFailed, tmp_path / "c.npz", "images is (2, 1001, 1000): a picture of it is too large")
