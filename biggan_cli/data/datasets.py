@@ -264,7 +264,7 @@ def _looked_at(path: Path, spec: str) -> str:
     """
     try:
         if path.is_dir():
-            names = tuple(os.listdir(str(path)))
+            names = tuple(name for name in os.listdir(str(path)) if os.path.isfile(str(path / name)))
             for module in (prepared, cifar10, imagenet):
                 if module.is_folder(names):
                     return module.KIND

@@ -22,7 +22,7 @@ _BATCH = "a batch of CIFAR-10: data uint8 [N, 3072], labels 0 to 9"
 
 
 def is_folder(names: Tuple[str, ...]) -> bool:
-    """Whether a folder with these names in it is one of CIFAR-10, whole or not."""
+    """Whether a folder with files of these names in it is one of CIFAR-10, whole or not."""
     return any(name in names for name in (*_MATS, *_PICKLES))
 
 

@@ -109,7 +109,7 @@ class Shards(Part):
 
 
 def is_folder(names: Sequence[str]) -> bool:
-    """Whether a folder with these names in it is prepared, or began to be."""
+    """Whether a folder with files of these names in it is prepared, or began to be."""
     return UNFINISHED in names or (INDEX in names and any(name.endswith(".tfrecord") for name in names))
 
 

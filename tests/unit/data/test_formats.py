@@ -246,6 +246,12 @@ def test_class_folders(tmp_path):
     assert datasets.load(str(tmp_path / "pets"), 16).digest != found.digest
 
 
+@pytest.mark.parametrize("name", ("test_batch", "data_batch_1.mat", "train_data", "train_data_batch_1", "index.json"))
+def test_class_folders_that_are_called_as_files_of_others(tmp_path, name):
+    class_folders(tmp_path / "x", ((name, 3), ("val.tfrecord", 2)))
+    assert datasets.load(str(tmp_path / "x"), 16).class_names == (name, "val.tfrecord")
+
+
 def test_the_square_in_the_centre():
     wide = np.zeros((4, 10, 3), np.uint8)
     wide[:, 3:7] = pictures(1, 4)[0]
