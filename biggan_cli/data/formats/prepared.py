@@ -11,12 +11,13 @@
 
 import bisect
 import concurrent.futures
+import functools
 import hashlib
 import itertools
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -31,7 +32,8 @@ FORMAT = "biggan-prepared"
 SCHEMA = 1
 INDEX, UNFINISHED = "index.json", "unfinished.json"
 TRAIN, HELD_OUT = PARTS = ("train", "held_out")
-_AGAIN = "biggan prepare, again"
+_AGAIN = "the same biggan prepare again: it makes what is missing or damaged"
+_ANEW = "remove the folder, then biggan prepare, again"
 
 
 class Shard(NamedTuple):
@@ -147,13 +149,13 @@ def read_index(folder: Path, place: str, name: str = INDEX) -> Dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise StepFailed(f"{path} is not of a prepared data set")
     if content.get("schema") != SCHEMA:
-        raise StepFailed(f"{path} has schema {content.get('schema')}, this biggan reads schema {SCHEMA}", fix=_AGAIN)
+        raise StepFailed(f"{path} has schema {content.get('schema')}, this biggan reads schema {SCHEMA}", fix=_ANEW)
     try:
         same = name != INDEX or content["digest"] == digest_of(content)
     except (KeyError, TypeError) as error:
-        raise StepFailed(f"{path} is damaged: it has no {error}", fix=_AGAIN) from error
+        raise StepFailed(f"{path} is damaged: it has no {error}", fix=_ANEW) from error
     if not same:
-        raise StepFailed(f"{path} is damaged: its digest is not that of its content", fix=_AGAIN)
+        raise StepFailed(f"{path} is damaged: its digest is not that of its content", fix=_ANEW)
     return content
 
 
@@ -190,22 +192,33 @@ def _part(folder: Path, content: Dict[str, Any], part: str) -> Shards:
     return Shards(ShardedImages(shards, resolution), labels)
 
 
-def _check_files(folder: Path, content: Dict[str, Any], progress: Progress) -> None:
-    entries: List[Dict[str, Any]] = [*content["shards"], *content["labels"]]
-
-    def check(entry: Dict[str, Any]) -> None:
-        path = folder / entry["file"]
-        if not path.is_file():
-            raise StepFailed(f"{path} is missing", fix=_AGAIN)
-        size = path.stat().st_size
-        if size != entry["bytes"]:
-            raise StepFailed(f"{path} has {size:,} bytes, not {entry['bytes']:,}", fix=_AGAIN)
-        found = sha256(path)
-        if found != entry["sha256"]:
-            raise StepFailed(
-                f"{path} has changed: its sha256 is {found[:12]}, the index says {entry['sha256'][:12]}", fix=_AGAIN
-            )
-
+def faults(folder: Path, entries: Sequence[Dict[str, Any]], progress: Progress = untold) -> List[Optional[str]]:
+    """What is wrong with the file of each entry of an index, every byte of which is read; None where nothing is."""
+    found = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        for done, _ in enumerate(threads.map(check, entries), 1):
-            progress(done, len(entries))
+        for fault in threads.map(functools.partial(_fault, folder), entries):
+            found.append(fault)
+            progress(len(found), len(entries))
+    return found
+
+
+def _fault(folder: Path, entry: Dict[str, Any]) -> Optional[str]:
+    path = folder / entry["file"]
+    if not path.is_file():
+        return f"{path} is missing"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return f"{path} has {size:,} bytes, not {entry['bytes']:,}"
+    try:
+        found = sha256(path)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    if found != entry["sha256"]:
+        return f"{path} has changed: its sha256 is {found[:12]}, the index says {entry['sha256'][:12]}"
+    return None
+
+
+def _check_files(folder: Path, content: Dict[str, Any], progress: Progress) -> None:
+    wrong = next(filter(None, faults(folder, [*content["shards"], *content["labels"]], progress)), None)
+    if wrong:
+        raise StepFailed(wrong, fix=_AGAIN)

@@ -161,13 +161,55 @@ def test_pictures_that_change_before_it_goes_on(tmp_path, pets):
     told = Told()
     assert prepare(pets, tmp_path / "out", told).made == 36 + 16
     assert told.text("line") == [
-        "going on: 3 shards are there, 4 to make, 1 of them again: their pictures have changed"
+        "going on: 3 shards are there, 4 to make, 1 of them again: they or their pictures have changed"
     ]
     np.testing.assert_array_equal(
         datasets.load(str(tmp_path / "out"), 32).images[:], datasets.load(str(pets), 32).images
     )
     (pets / "cat" / "021.png").unlink()
     refused(UsageError, pets, tmp_path / "out", "was made of other pictures than")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+
+
+def test_what_is_missing_or_damaged_is_made_again(tmp_path, pets):
+    """Of a finished folder, from pictures that are the same, be their dates what they are."""
+    prepare(pets, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    (tmp_path / "out" / "train-00001.tfrecord").unlink()
+    short, changed = (tmp_path / "out" / f"train-0000{number}.tfrecord" for number in (2, 4))
+    short.write_bytes(short.read_bytes()[:-1])
+    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+    (tmp_path / "out" / "train-labels.npy").write_bytes(b"")
+    told = Told()
+    assert prepare(pets, tmp_path / "out", told).made == 48
+    assert told.text("line") == ["finished already, 3 to make, 3 of them again: they or their pictures have changed"]
+    assert [text.split(".tfrecord ")[1].split()[0] for text in told.text("warning")] == ["is", "has", "has"]
+    assert contents(tmp_path / "out") == before
+    os.utime(str(pets / "cat" / "020.png"), (1, 1))
+    assert prepare(pets, tmp_path / "out").made == 16
+    assert prepare(pets, tmp_path / "out").made == 0
+    after = contents(tmp_path / "out")
+    index = after.pop("index.json")
+    assert index != before.pop("index.json") and after == before
+    (tmp_path / "out" / "train-labels.npy").unlink()
+    assert prepare(pets, tmp_path / "out").made == 0
+    assert contents(tmp_path / "out") == dict(before, **{"index.json": index})
+    assert datasets.load(str(tmp_path / "out"), 32).class_counts == (40, 31, 29)
+
+
+def test_a_finished_folder_of_other_pictures_stays_as_it_is(tmp_path, pets):
+    prepare(pets, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    picture = (pets / "cat" / "020.png").read_bytes()
+    Image.fromarray(pictures(1, 50, 99)[0]).save(str(pets / "cat" / "020.png"))
+    refused(UsageError, pets, tmp_path / "out", "was made of other pictures than")
+    (pets / "cat" / "020.png").write_bytes(picture)
+    (pets / "dog").rename(str(pets / "dogs"))
+    refused(UsageError, pets, tmp_path / "out", "was made of other pictures than")
+    assert contents(tmp_path / "out") == before
 
 
 def test_a_folder_that_was_begun_otherwise(tmp_path, pets):
