@@ -337,7 +337,8 @@ def test_broken_pictures_are_named(tmp_path):
     whole = path.read_bytes()
     for content in (b"", whole[:20], whole[: len(whole) // 2], b"hello" * 50):
         path.write_bytes(content)
-        refused(StepFailed, tmp_path, "dog/001.png is cut off")
+        words = ["dog/001.png is cut off", f"biggan prepare {tmp_path} --res 32 --out DIR --skip-broken"]
+        refused(StepFailed, tmp_path, *words)
     path.unlink()
     path.symlink_to(path.name)
     refused(StepFailed, tmp_path, "dog/001.png cannot be followed")
