@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Uni
 import numpy as np
 
 from biggan_cli.core.reporting import Report
-from biggan_cli.data import picture_files, records
+from biggan_cli.data import classes, picture_files, records
 from biggan_cli.data.formats import prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS, UNFINISHED
 from biggan_cli.data.formats.source import Part, Source, check_classes
@@ -254,6 +254,14 @@ def write_index(job: Job, entries: List[Dict[str, Any]]) -> None:
         if name == prepared.TRAIN:
             check_classes(names, labels, job.header["source"])
         counts[name] = np.bincount(labels, minlength=len(names)).tolist()
+        had = np.bincount(job.part(name).labels, minlength=len(names)).tolist()
+        empty = [names[label] for label, count in enumerate(counts[name]) if had[label] and not count]
+        if empty:
+            job.report(
+                "warning",
+                text=f"no picture is left of {len(empty)} of {len(names)} classes: {classes.listed(empty)}: "
+                "make their pictures again, or remove them from the source and prepare it anew",
+            )
         path = job.out / prepared.labels_file(name)
         with whole_file(path) as temporary, open(str(temporary), "wb") as file:
             np.save(file, labels.astype(np.int32))

@@ -12,6 +12,7 @@ from scipy import io
 
 from biggan_cli.config import ModelConfig, TrainConfig
 from biggan_cli.core import prepare as core
+from biggan_cli.core import shards
 from biggan_cli.core.reporting import silent
 from biggan_cli.data import datasets
 from biggan_cli.data.pipeline import BatchSource
@@ -125,13 +126,27 @@ def test_sources_in_arrays(tmp_path, first_shard):
     np.testing.assert_array_equal(found.images[:], datasets.load(str(tmp_path / "a.npz"), 32).images)
 
 
-def unfinish(out, shards):
+def test_jobs_of_large_pictures_are_small(tmp_path, pets):
+    """32 files, or arrays of 4 MB together."""
+    arrays = dict(images=np.zeros((70, 700, 600), np.uint8), labels=np.arange(70) % 3)
+    np.savez_compressed(str(tmp_path / "a.npz"), **arrays)
+    found = {}
+    for spec in (tmp_path / "a.npz", pets):
+        with datasets.opened(str(spec)) as source:
+            made = [shards.Shard("train", 0, 64, "a"), shards.Shard("train", 64, 70, "b")]
+            job = shards.Job(source, tmp_path, dict(resolution=32), made, 1, False, silent)
+            found[spec.name] = [len(pictures) for pictures, _ in shards._jobs(job, made)]
+    assert found == {"a.npz": [3] * 21 + [1, 3, 3], "pets": [32, 32, 6]}
+    assert prepare(tmp_path / "a.npz", tmp_path / "out").made == 70
+
+
+def unfinish(out, count):
     """As if the process had been killed after this many."""
     index = json.loads((out / "index.json").read_text())
-    for entry in index["shards"][shards:]:
+    for entry in index["shards"][count:]:
         (out / entry["file"]).unlink()
     (out / "index.json").unlink()
-    (out / "unfinished.json").write_text(json.dumps(dict(index, shards=index["shards"][:shards])))
+    (out / "unfinished.json").write_text(json.dumps(dict(index, shards=index["shards"][:count])))
 
 
 def test_going_on_gives_the_same_files(tmp_path, pets):
@@ -293,6 +308,12 @@ def test_a_class_of_which_nothing_is_left(tmp_path):
         path.write_bytes(b"x")
     refused(UsageError, tmp_path / "pets", tmp_path / "out", "one class only, cat", skip_broken=True)
     assert not (tmp_path / "out" / "index.json").exists()
+    class_folders(tmp_path / "pets" / "x", (("eel", 2),))
+    (tmp_path / "pets" / "x" / "eel").rename(tmp_path / "pets" / "eel")
+    (tmp_path / "pets" / "x").rmdir()
+    told = Told()
+    assert prepare(tmp_path / "pets", tmp_path / "two", told, skip_broken=True).skipped == 2
+    assert told.text("warning")[-1].startswith("no picture is left of 1 of 3 classes: dog")
 
 
 def test_a_picture_of_16_bits_is_not_skipped(tmp_path, pets):
