@@ -8,7 +8,7 @@ from typing import Iterator, List, Sequence, Set, Tuple
 
 import numpy as np
 
-from biggan_cli.data import picture_files
+from biggan_cli.data import classes, picture_files
 from biggan_cli.data.formats.source import Part, Progress, Source, check_classes, nothing
 from biggan_cli.data.picture_files import ENDINGS
 from biggan_cli.errors import StepFailed, UsageError
@@ -118,6 +118,8 @@ def open_source(path: Path, place: str) -> Source:
             looked_for=f"{os.path.join(place, 'CLASS', '*')}{{{','.join(ENDINGS)}}}",
             fix="a folder for each class with its pictures in it",
         )
+    for folder in folders:
+        classes.check_names([folder], where, f"rename the folder {folder!r}, which is the class")
     names: List[str] = []
     labels: List[int] = []
     for label, folder in enumerate(folders):

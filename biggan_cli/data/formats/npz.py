@@ -151,6 +151,7 @@ def open_source(path: Path, place: str) -> Source:
                 fix="class_names=np.array(['cat', 'dog'])",
             )
         names = tuple(given.tolist())
+        classes.check_names(names, str(path), "another name for it in class_names")
     check_classes(names, labels, where)
     train = Rows([(path, "images")], labels, shape[1:3], _grey if channels == (1,) else _as_it_is)
     return Source(KIND, place, path.stem, names, train, nothing())

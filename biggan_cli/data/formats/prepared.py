@@ -21,7 +21,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from biggan_cli.data import records
+from biggan_cli.data import classes, records
 from biggan_cli.data.formats.source import Part, Progress, Source, untold
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import read_json, sha256
@@ -173,6 +173,7 @@ def open_source(folder: Path, place: str, progress: Progress = untold) -> Source
     content = read_index(folder, place)
     _check_files(folder, content, progress)
     names = tuple(entry["name"] for entry in content["classes"])
+    classes.check_names(names, str(folder), "another name for it in the source, then biggan prepare into a new folder")
     return Source(KIND, place, content["name"], names, *(_part(folder, content, part) for part in PARTS))
 
 

@@ -246,6 +246,15 @@ def test_class_folders(tmp_path):
     assert datasets.load(str(tmp_path / "pets"), 16).digest != found.digest
 
 
+@pytest.mark.parametrize("name", ("cat, tabby", "dog:16", "a\n", "b\x1b[31mred", "c\x85", "d\u2028e", " f", "g\\h\x7f"))
+def test_names_that_no_class_can_have(tmp_path, name):
+    class_folders(tmp_path / "x", ((name, 3), ("val", 2)))
+    words = ["has a class name", repr(name), f"rename the folder {name!r}"]
+    refused(UsageError, tmp_path / "x", *words)
+    np.savez(str(tmp_path / "a.npz"), images=pictures(4, 8), labels=np.arange(4) % 2, class_names=np.array(["a", name]))
+    refused(UsageError, tmp_path / "a.npz", "has a class name", repr(name), "another name for it in class_names")
+
+
 @pytest.mark.parametrize("name", ("test_batch", "data_batch_1.mat", "train_data", "train_data_batch_1", "index.json"))
 def test_class_folders_that_are_called_as_files_of_others(tmp_path, name):
     class_folders(tmp_path / "x", ((name, 3), ("val.tfrecord", 2)))
