@@ -20,9 +20,9 @@ KIND = "mat"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MATRIX, _COMPRESSED = 14, 15
 _TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-"""How numbers are stored."""
-_CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
-"""What they are to MATLAB, which stores whole ones in fewer bytes."""
+"""How numbers are stored: MATLAB takes fewer bytes for a double that is whole, and they are left as they are."""
+_CLASSES = range(6, 16)
+"""Of numbers."""
 _COMPLEX = 0x0800
 _IN_PARTS = "save it as .npz, which is read in parts"
 
@@ -69,7 +69,7 @@ def loads(content: bytes, where: str, names: Sequence[str], most: int) -> Dict[s
         raise StepFailed(f"{where} is a file of MATLAB 7.3, which is HDF5", fix="save it with -v7, or as .npz")
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     if order is None:
-        raise StepFailed(f"{where} is cut off or not a MATLAB file", fix="get or unpack it again")
+        raise StepFailed(f"{where} is cut off, or not of MATLAB 5 to 7.2", fix="get or unpack it again")
     found: Dict[str, np.ndarray] = {}
     try:
         for kind, element in _elements(memoryview(content)[128:], order):
@@ -80,7 +80,7 @@ def loads(content: bytes, where: str, names: Sequence[str], most: int) -> Dict[s
                 most -= len(unpacked)
                 kind, element = next(_elements(memoryview(unpacked), order))
             if kind == _MATRIX:
-                name, array = _matrix(element, order, names, most)
+                name, array = _matrix(element, order, names)
                 if array is not None:
                     found[name] = array
     except BigganError:
@@ -109,7 +109,7 @@ def _elements(content: memoryview, order: str) -> Iterator[Tuple[int, memoryview
         place += 8 + step
 
 
-def _matrix(element: memoryview, order: str, names: Sequence[str], most: int) -> Tuple[str, Optional[np.ndarray]]:
+def _matrix(element: memoryview, order: str, names: Sequence[str]) -> Tuple[str, Optional[np.ndarray]]:
     """Its name, and what it holds if that is wanted."""
     parts = _elements(element, order)
     (_, flags), (_, lengths), (_, encoded) = itertools.islice(parts, 3)
@@ -120,10 +120,8 @@ def _matrix(element: memoryview, order: str, names: Sequence[str], most: int) ->
     if flag & _COMPLEX or flag & 0xFF not in _CLASSES:
         raise _NotNumbers(f"{name} is {'complex' if flag & _COMPLEX else 'no array of numbers'}")
     stored, levels = next(parts)
-    array, dtype = np.frombuffer(levels, order + _TYPES[stored]), np.dtype(_CLASSES[flag & 0xFF])
-    if len(array) * dtype.itemsize > max(most, len(levels)):
-        raise _NotNumbers(f"{name} unpacks to more than {most:,} bytes")
-    return name, array.astype(dtype, copy=False).reshape(shape, order="F")
+    array = np.frombuffer(levels, order + _TYPES[stored])
+    return name, array.astype(_TYPES[stored], copy=False).reshape(shape, order="F")
 
 
 def open_source(path: Path, place: str) -> Source:

@@ -146,7 +146,7 @@ def test_a_mat_file_of_a_big_endian_machine():
         b"MATLAB 5.0 MAT-file".ljust(124) + b"\1\0MI" + element(14, head + element(4, struct.pack(">6H", *range(6))))
     )
     found = mat.loads(content, "a.mat", ("data", "labels"), 1000)
-    assert found["labels"].tolist() == [[0, 2, 4], [1, 3, 5]] and found["labels"].dtype == np.float64
+    assert found["labels"].tolist() == [[0, 2, 4], [1, 3, 5]] and found["labels"].dtype == np.uint16
     for place in range(128, len(content)):
         for byte in (0, 1, 255):
             with_one_changed = content[:place] + bytes([byte]) + content[place + 1 :]
