@@ -22,15 +22,15 @@ def data(
             "--out",
             "-o",
             metavar="FILE.png",
-            help="Draw the first pictures of each class, labelled; a file that is there is replaced.",
-            show_default=False,
+            help="Where the grid goes, the first pictures of each class, labelled; a file that is there is replaced.",
+            show_default="NAME-grid.png in this folder, or NAME-grid-2.png … where that is something else",
         ),
     ] = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Look at data before training: classes, how many pictures each has, the first of each, resolution, digest.
+    """Look at data before training: classes, how many pictures each has, a labelled grid, resolution, digest.
 
-    Example: biggan data pictures/ --out grid.png
+    Example: biggan data pictures/
     """
     with console.reporting() as report:
         from biggan_cli.core import data as core

@@ -1,8 +1,11 @@
 """Look at a data set: its classes, how many pictures each has, where they are, and what they look like."""
 
+import itertools
 import os
+import re
+import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -12,11 +15,13 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data import datasets, images
 from biggan_cli.data.formats.source import Part, Source
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import expanded
+from biggan_cli.rundir import expanded, whole_file
 from biggan_cli.settings import DataConfig
 
 _CELL = 64
 """Pixels of a picture in the grid, where the pictures differ in size."""
+_LONGEST = 60
+"""Characters of a data set's name in that of its grid."""
 
 
 class DataResult(NamedTuple):
@@ -34,7 +39,10 @@ class DataResult(NamedTuple):
 
 
 def look(settings: DataConfig, report: Report) -> DataResult:
-    """Open a data set, read all of it once, and draw the first pictures of each class to ``settings.out``.
+    """Open a data set, read all of it once, and draw the first pictures of each class.
+
+    The grid goes to ``settings.out``, or to ``NAME-grid.png`` in the working directory; where that is another file,
+    to ``NAME-grid-2.png`` …
 
     Raises:
         UsageError: it is nothing that can be trained on, or the grid cannot go there.
@@ -49,8 +57,7 @@ def look(settings: DataConfig, report: Report) -> DataResult:
 
     with called_source(), datasets.opened(settings.spec, progress) as source:
         digest = datasets.digest_of(source, progress)
-        if out:
-            write_labelled(out, _rows(source))
+        grid = _drawn(source, out, report)
         train = source.train
         return DataResult(
             data=datasets.absolute(settings.spec),
@@ -60,8 +67,37 @@ def look(settings: DataConfig, report: Report) -> DataResult:
             size=datasets.sizes_text(train.sizes()),
             digest=digest,
             classes=_classes(source),
-            grid=str(out) if out else None,
+            grid=str(grid) if grid else None,
         )
+
+
+def _drawn(source: Source, out: Optional[Path], report: Report) -> Optional[Path]:
+    """Where the grid is."""
+    if out:
+        write_labelled(out, _rows(source))
+        return out
+    if not os.access(os.curdir, os.W_OK | os.X_OK):
+        report("warning", text="no grid is drawn: nothing can be written to this folder; --out with another place")
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "grid.png"
+        write_labelled(drawn, _rows(source))
+        content = drawn.read_bytes()
+    place = next(path for path in _own_places(source.name) if not os.path.lexists(str(path)) or _holds(path, content))
+    if not place.is_file():
+        with whole_file(place) as temporary:
+            temporary.write_bytes(content)
+    return place
+
+
+def _own_places(name: str) -> Iterator[Path]:
+    stem = re.sub(r"[^\w.-]", "_", name)[:_LONGEST] + "-grid"
+    yield Path(f"{stem}.png")
+    yield from (Path(f"{stem}-{number}.png") for number in itertools.count(2))
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def _check_place(out: Path) -> None:

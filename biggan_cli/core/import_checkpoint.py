@@ -116,13 +116,7 @@ def _class_names(given: Optional[str], count: int) -> Tuple[str, ...]:
         )
     if "" in names or len(set(names)) < count:
         raise UsageError(f"--class-names {shown} has an empty name or one twice", fix="one name for each class")
-    unusable = [name for name in names if set(name) & set(",:/")]
-    if unusable:
-        raise UsageError(
-            f"--class-names {shown}: {unusable[0]} has a comma, a colon or a slash in it, "
-            "which mean something else in --classes and in file names",
-            fix="another name for it",
-        )
+    classes.check_names(names, f"--class-names {shown}", "another name for it")
     return names
 
 

@@ -8,7 +8,16 @@ from typing import Iterator, NamedTuple, Optional, Union
 import biggan_cli
 from biggan_cli.config import RESOLUTIONS
 from biggan_cli.core.reporting import Report
-from biggan_cli.core.shards import Job, Shard, check_room, is_done, known_shards, make_shards, write_index
+from biggan_cli.core.shards import (
+    Job,
+    Shard,
+    check_room,
+    finished_index,
+    known_shards,
+    make_shards,
+    to_make,
+    write_index,
+)
 from biggan_cli.data import cifar10_archive, classes, datasets, images
 from biggan_cli.data.formats import cifar10, prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS
@@ -184,23 +193,18 @@ def _make_folder(out: Path) -> None:
 def _prepare(job: Job, settings: PrepareConfig) -> PrepareResult:
     known = known_shards(job)
     _announce(job, settings, job.report)
-    finished = (job.out / INDEX).is_file()
-    todo = [shard for shard in job.shards if not is_done(job, shard, known.get(shard.file))]
-    if finished and (todo or len(known) != len(job.shards)):
-        raise UsageError(
-            f"--out {job.out} was made of other pictures than {job.header['source']} has now",
-            fix="--out with a new folder, or remove that one",
-        )
+    finished = finished_index(job)
+    todo = to_make(job, known)
     if known:
         gone = sum(shard.file in known for shard in todo)
-        changed = f", {gone} of them again: their pictures have changed" if gone else ""
+        changed = f", {gone} of them again: they or their pictures have changed" if gone else ""
         kept = "finished already" if finished else f"going on: {len(job.shards) - len(todo)} shards are there"
         job.report("line", text=kept + (f", {len(todo)} to make{changed}" if todo else ""))
     check_room(job, todo)
     kept = {shard.file: known[shard.file] for shard in job.shards if shard not in todo}
     began = time.time()
-    if not finished:
-        make_shards(job, todo, kept)
+    if not finished or todo or any(prepared.faults(job.out, finished["labels"])):
+        make_shards(job, todo, kept, known if finished else {})
         write_index(job, [kept[shard.file] for shard in job.shards])
     index = read_json(job.out / INDEX)
     made = sum(kept[shard.file]["count"] for shard in todo)

@@ -7,12 +7,12 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 import numpy as np
 
 from biggan_cli.core.reporting import Report
-from biggan_cli.data import picture_files, records
+from biggan_cli.data import classes, picture_files, records
 from biggan_cli.data.formats import prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS, UNFINISHED
 from biggan_cli.data.formats.source import Part, Source, check_classes
@@ -21,7 +21,8 @@ from biggan_cli.rundir import FULL, disk_full, sha256, whole_file, write_json
 from biggan_cli.runtime import workers
 
 _CHUNK = 32
-"""Pictures in a job of a worker."""
+"""Pictures in a job of a worker, at the most."""
+_CHUNK_BYTES = 1 << 22
 _FIXED = dict(source="SOURCE", resolution="--res", filter="the resize filter", shard_size="--shard-size")
 """What a folder was begun with and is gone on with."""
 _GOES_ON = "the same command again goes on after the last finished shard"
@@ -80,12 +81,41 @@ def known_shards(job: Job) -> Dict[str, Dict[str, Any]]:
     return {entry["file"]: entry for entry in content["shards"]}
 
 
-def is_done(job: Job, shard: Shard, entry: Optional[Dict[str, Any]]) -> bool:
-    """Its pictures are those that it was made of, and its file is whole."""
-    path = job.out / shard.file
-    if entry is None or not path.is_file() or path.stat().st_size != entry["bytes"]:
-        return False
-    return entry["fingerprint"] == job.part(shard.part).fingerprint(shard.start, shard.stop)
+def to_make(job: Job, known: Dict[str, Dict[str, Any]]) -> List[Shard]:
+    """Those that are not there, are not whole, or whose pictures are not quickly seen to be the same."""
+    faults = dict(zip(known, prepared.faults(job.out, list(known.values()))))
+    for fault in filter(None, faults.values()):
+        job.report("warning", text=f"{fault}: it is made again")
+    return [
+        shard
+        for shard in job.shards
+        if shard.file not in known
+        or faults[shard.file]
+        or known[shard.file]["fingerprint"] != job.part(shard.part).fingerprint(shard.start, shard.stop)
+    ]
+
+
+def finished_index(job: Job) -> Optional[Dict[str, Any]]:
+    """The index of a folder that is finished: of these pictures, as far as their numbers and classes show it.
+
+    Raises:
+        UsageError: of others.
+    """
+    if not (job.out / INDEX).is_file():
+        return None
+    index = prepared.read_index(job.out, str(job.out))
+    counts = {entry["file"]: entry["count"] + len(entry["skipped"]) for entry in index["shards"]}
+    names = tuple(entry["name"] for entry in index["classes"])
+    if names != job.source.class_names or counts != {shard.file: shard.stop - shard.start for shard in job.shards}:
+        raise _made_of_others(job)
+    return index
+
+
+def _made_of_others(job: Job) -> UsageError:
+    return UsageError(
+        f"--out {job.out} was made of other pictures than {job.header['source']} has now",
+        fix="--out with a new folder, or remove that one",
+    )
 
 
 def check_room(job: Job, todo: List[Shard]) -> None:
@@ -102,20 +132,31 @@ def check_room(job: Job, todo: List[Shard]) -> None:
         )
 
 
-def make_shards(job: Job, todo: List[Shard], entries: Dict[str, Dict[str, Any]]) -> None:
-    """Write the shards of ``todo`` one after the other, and each one's entry into ``entries`` and on disk."""
+def make_shards(
+    job: Job, todo: List[Shard], entries: Dict[str, Dict[str, Any]], finished: Mapping[str, Dict[str, Any]]
+) -> None:
+    """Write the shards of ``todo`` one after the other, and each one's entry into ``entries`` and on disk.
+
+    Args:
+        finished: the entries of a finished folder, whose shards are made again as they were.
+
+    Raises:
+        UsageError: a shard of a finished folder becomes another; it stays as it is.
+    """
     for path in job.out.glob(".*.tfrecord"):  # of a process that was killed
         path.unlink()
-    _write_unfinished(job, entries)
+    if not finished:
+        _write_unfinished(job, entries)
     total = sum(shard.stop - shard.start for shard in todo)
     pace = _Pace(job.report, total)
     count = min(job.workers, -(-total // _CHUNK) or 1)
     try:
         with contextlib.closing(workers.in_order(picture_files.squares, _jobs(job, todo), count)) as squares:
             for shard in todo:
-                chunks = itertools.islice(squares, -(-(shard.stop - shard.start) // _CHUNK))
-                entries[shard.file] = _write(job, shard, chunks, pace)
-                _write_unfinished(job, entries)
+                chunks = itertools.islice(squares, -(-(shard.stop - shard.start) // _chunk(job.part(shard.part))))
+                entries[shard.file] = _write(job, shard, chunks, pace, finished.get(shard.file))
+                if not finished:
+                    _write_unfinished(job, entries)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; {len(entries)} of {len(job.shards)} shards are finished", signal.SIGINT, fix=_GOES_ON
@@ -144,13 +185,28 @@ def _jobs(job: Job, todo: List[Shard]) -> Iterator[Any]:
         if place != (shard.part, shard.start):
             part = job.part(shard.part)
             pictures = part.undecoded(shard.start, len(part.labels))
-        for start in range(shard.start, shard.stop, _CHUNK):
-            chunk = itertools.islice(pictures, min(_CHUNK, shard.stop - start))
+        size = _chunk(job.part(shard.part))
+        for start in range(shard.start, shard.stop, size):
+            chunk = itertools.islice(pictures, min(size, shard.stop - start))
             yield list(chunk), job.header["resolution"]
         place = (shard.part, shard.stop)
 
 
-def _write(job: Job, shard: Shard, chunks: Iterator[List[Union[bytes, BigganError]]], pace: "_Pace") -> Dict:
+def _chunk(part: Part) -> int:
+    """Pictures in a job of a worker: of those that are arrays, as many as a few megabytes have."""
+    if part.size is None:
+        return _CHUNK
+    height, width = part.size
+    return max(1, min(_CHUNK, _CHUNK_BYTES // (height * width * 3)))
+
+
+def _write(
+    job: Job,
+    shard: Shard,
+    chunks: Iterator[List[Union[bytes, BigganError]]],
+    pace: "_Pace",
+    finished: Optional[Dict[str, Any]],
+) -> Dict[str, Any]:
     """A shard whole, or not at all → its entry in the index."""
     part, labels = job.part(shard.part), job.labels(shard).tolist()
     fingerprint = part.fingerprint(shard.start, shard.stop)
@@ -166,6 +222,8 @@ def _write(job: Job, shard: Shard, chunks: Iterator[List[Union[bytes, BigganErro
                 digest.update(record)
                 size += file.write(record)
             pace.tell()
+        if finished and digest.hexdigest() != finished["sha256"]:
+            raise _made_of_others(job)
     return dict(
         part=shard.part,
         file=shard.file,
@@ -196,6 +254,14 @@ def write_index(job: Job, entries: List[Dict[str, Any]]) -> None:
         if name == prepared.TRAIN:
             check_classes(names, labels, job.header["source"])
         counts[name] = np.bincount(labels, minlength=len(names)).tolist()
+        had = np.bincount(job.part(name).labels, minlength=len(names)).tolist()
+        empty = [names[label] for label, count in enumerate(counts[name]) if had[label] and not count]
+        if empty:
+            job.report(
+                "warning",
+                text=f"no picture is left of {len(empty)} of {len(names)} classes: {classes.listed(empty)}: "
+                "make their pictures again, or remove them from the source and prepare it anew",
+            )
         path = job.out / prepared.labels_file(name)
         with whole_file(path) as temporary, open(str(temporary), "wb") as file:
             np.save(file, labels.astype(np.int32))

@@ -1,12 +1,15 @@
-"""Class names: what a name given by a user means."""
+"""Class names: which there may be, and what a name given by a user means."""
 
 import difflib
+import unicodedata
 from typing import Dict, Sequence, Tuple
 
 from biggan_cli.errors import UsageError
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_CONTROL = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of what is no text in one line."""
 ALIASES = {"car": "automobile", "plane": "airplane"}
 
 
@@ -23,6 +26,29 @@ def listed(class_names: Sequence[str], most: int = 10) -> str:
 def are_named(class_names: Sequence[str]) -> bool:
     """Whether they are more than :func:`numbered`."""
     return tuple(class_names) != numbered(len(class_names))
+
+
+def check_names(class_names: Sequence[str], where: str, fix: str) -> None:
+    """Each can be named in ``--classes``, in a file name and on a terminal.
+
+    Args:
+        where: what has the names, as an error calls it.
+        fix: how a name is changed there.
+
+    Raises:
+        UsageError: one cannot.
+    """
+    for name in class_names:
+        if not name or name != name.strip():
+            raise UsageError(
+                f"{where} has a class name that is empty, or begins or ends with a space: {name!r}", fix=fix
+            )
+        if any(letter in ",:/" or unicodedata.category(letter) in _CONTROL for letter in name):
+            raise UsageError(
+                f"{where} has a class name with a comma, colon, slash or control character: {name!r}",
+                fix=fix,
+                hint="they mean something else in --classes, in file names and to a terminal",
+            )
 
 
 def class_index(name: str, class_names: Sequence[str], flag: str) -> int:

@@ -35,7 +35,6 @@ _OPENERS: Dict[str, Callable[[Path, str], Source]] = {
     module.KIND: module.open_source for module in (cifar10, imagenet, mat, npz, folder)
 }
 _KINDS = (*_OPENERS, prepared.KIND)
-_MOST_OF_MEMORY = 0.8
 
 
 class Dataset(NamedTuple):
@@ -243,10 +242,11 @@ def _check_memory(source: Source, resolution: int, spec: Optional[str]) -> None:
         UsageError: the pictures would take more than is free.
     """
     parts = [part for part in (source.train, source.held_out) if not _is_there(part, resolution)]
-    needed, free = sum(len(part.labels) for part in parts) * resolution * resolution * 3, memory.available()
-    if free is not None and needed > _MOST_OF_MEMORY * free:
+    needed, usable = sum(len(part.labels) for part in parts) * resolution * resolution * 3, memory.usable()
+    if needed > usable:
         raise UsageError(
-            f"--data {spec} takes {needed / 1e9:.1f} GB of memory at {resolution} px, and {free / 1e9:.1f} GB are free",
+            f"--data {spec} takes {needed / 1e9:.1f} GB of memory at {resolution} px, "
+            f"and {usable / 1e9:.1f} GB can be used",
             fix=f"biggan prepare {spec} --res {resolution} --out DIR, then --data DIR",
         )
 
@@ -264,7 +264,7 @@ def _looked_at(path: Path, spec: str) -> str:
     """
     try:
         if path.is_dir():
-            names = tuple(os.listdir(str(path)))
+            names = tuple(name for name in os.listdir(str(path)) if os.path.isfile(str(path / name)))
             for module in (prepared, cifar10, imagenet):
                 if module.is_folder(names):
                     return module.KIND

@@ -1,5 +1,6 @@
 """How much memory this process may still take."""
 
+import sys
 from pathlib import Path
 from typing import List, Optional
 
@@ -8,6 +9,14 @@ _LIMITS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
 )
+
+_SHARE = 0.8
+
+
+def usable() -> int:
+    """Bytes that data may take: most of what is there."""
+    free = available()
+    return sys.maxsize if free is None else int(_SHARE * free)
 
 
 def available() -> Optional[int]:

@@ -14,7 +14,7 @@ from tests.e2e.test_bad_input import files, refused
 
 
 def test_class_folders(biggan, tmp_path):
-    made = class_folders(tmp_path / "pets", (("cat", 12), ("ёж", 3), ("the class of a very long name " * 5, 4)))
+    made = class_folders(tmp_path / "pets", (("cat", 12), ("ёж", 3), ("the class of a very long name " * 5 + "x", 4)))
     done = biggan("data", "pets", "--out", "grid.png", cwd=tmp_path, check=0)
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[0] == ["class", "to", "train", "held", "out", "first"]
@@ -58,6 +58,18 @@ def test_other_kinds(biggan, tmp_path, kind):
     left = grid.shape[1] - side * factor * min(10, max(found.class_counts))
     cell = grid[side * factor : 2 * side * factor : factor, left : left + side * factor : factor]
     np.testing.assert_array_equal(cell, found.images[first])
+
+
+def test_the_grid_s_own_place(biggan, tmp_path):
+    """Named in the result; what is there already stays, and the same grid is not drawn twice."""
+    class_folders(tmp_path / "pets")
+    (tmp_path / "pets-grid.png").write_bytes(b"mine")
+    for _ in range(2):
+        done = biggan("data", "pets", cwd=tmp_path, check=0)
+        assert done.stdout.splitlines()[-1].split() == ["grid", "pets-grid-2.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pets", "pets-grid-2.png", "pets-grid.png"]
+    assert (tmp_path / "pets-grid.png").read_bytes() == b"mine"
+    assert read_picture(tmp_path / "pets-grid-2.png").shape[0] == 3 * 64
 
 
 def test_bad_data(biggan, tmp_path):

@@ -15,11 +15,14 @@ KIND = "cifar10"
 _PICKLES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 _MATS = tuple(f"{name}.mat" for name in _PICKLES)
 _FIX = "unpack cifar-10-matlab.tar.gz and give its folder: --data cifar10:cifar-10-batches-mat; or the archive itself"
+_ARRAYS = ("data", "labels")
+_MOST = 64_000_000
+"""Bytes of a batch; CIFAR-10's have 31 MB."""
 _BATCH = "a batch of CIFAR-10: data uint8 [N, 3072], labels 0 to 9"
 
 
 def is_folder(names: Tuple[str, ...]) -> bool:
-    """Whether a folder with these names in it is one of CIFAR-10, whole or not."""
+    """Whether a folder with files of these names in it is one of CIFAR-10, whole or not."""
     return any(name in names for name in (*_MATS, *_PICKLES))
 
 
@@ -58,25 +61,26 @@ def open_source(path: Path, place: str) -> Source:
 
 def _batch(file: Any, where: str) -> Tuple[np.ndarray, np.ndarray]:
     """``data`` [N, 3072] uint8, red, green, blue planes row by row, and ``labels`` → [N, 32, 32, 3], int32 [N]."""
-    content = mat.read(file, where) if where.endswith(".mat") else _pickled(file, where)
-    lacking = [key for key in ("data", "labels") if key not in content]
+    if where.endswith(".mat"):
+        content = mat.loads(_bytes(file, where), where, _ARRAYS, _MOST)
+    else:
+        content = pickles.loads(_bytes(file, where), where, _ARRAYS)
+    lacking = [key for key in _ARRAYS if key not in content]
     if lacking:
-        raise StepFailed(f"{where} has no variable {' and '.join(lacking)}", fix=_BATCH)
-    try:
-        data, labels = np.asarray(content["data"]), np.asarray(content["labels"])
-    except ValueError as error:  # lists in lists of different lengths
-        raise StepFailed(f"{where}: {error}", fix=_BATCH) from error
+        raise StepFailed(f"{where} has no array {' and '.join(lacking)}", fix=_BATCH)
+    data, labels = content["data"], content["labels"]
     if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8:
         raise StepFailed(f"{where}: data is {data.dtype} {data.shape}, not uint8 (N, 3072)", fix=_BATCH)
     labels = checked_labels(labels, len(data), where, classes=10)
     return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
 
 
-def _pickled(file: Any, where: str) -> Dict[str, Any]:
+def _bytes(file: Any, where: str) -> bytes:
+    if isinstance(file, bytes):
+        return file
     try:
-        content = pickles.loads(file if isinstance(file, bytes) else file.read_bytes(), where)
+        if file.stat().st_size > _MOST:
+            raise StepFailed(f"{where} is larger than a batch of CIFAR-10: {file.stat().st_size:,} bytes", fix=_BATCH)
+        return file.read_bytes()
     except OSError as error:
         raise StepFailed(f"{where} cannot be read: {error.strerror}") from error
-    if not isinstance(content, dict):
-        raise StepFailed(f"{where} holds a {type(content).__name__}", fix=_BATCH)
-    return {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in content.items()}

@@ -1,13 +1,14 @@
 """A folder of class folders: the names of the folders are the classes, in their order."""
 
 import concurrent.futures
+import contextlib
 import os
 from pathlib import Path
 from typing import Iterator, List, Sequence, Set, Tuple
 
 import numpy as np
 
-from biggan_cli.data import picture_files
+from biggan_cli.data import classes, picture_files
 from biggan_cli.data.formats.source import Part, Progress, Source, check_classes, nothing
 from biggan_cli.data.picture_files import ENDINGS
 from biggan_cli.errors import StepFailed, UsageError
@@ -35,13 +36,15 @@ class Files(Part):
         return (self.root / name for name in self.names[start:stop])
 
     def at(self, indices: Sequence[int]) -> List[np.ndarray]:
-        return [picture_files.decoded(self.root / self.names[index]) for index in indices]
+        with self._ways_out():
+            return [picture_files.decoded(self.root / self.names[index]) for index in indices]
 
     def name(self, index: int) -> str:
         return self.names[index]
 
     def sizes(self) -> Set[Tuple[int, int]]:
-        return {picture_files.size_of(self.root / name) for name in self.names}
+        with self._ways_out():
+            return {picture_files.size_of(self.root / name) for name in self.names}
 
     def _identify(self, start: int, stop: int, digest) -> None:
         for name in self.names[start:stop]:
@@ -59,7 +62,7 @@ class Files(Part):
         def fitted(name: str) -> np.ndarray:
             return picture_files.squared(self.root / name, resolution)
 
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        with self._ways_out(resolution), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
             for start in range(0, len(self.names), _AT_ONCE):
                 names = self.names[start : start + _AT_ONCE]
                 for index, picture in enumerate(threads.map(fitted, names), start):
@@ -75,6 +78,16 @@ class Files(Part):
             self._feed(digest, name)
             if index % _AT_ONCE == 0:
                 progress(index, len(self.names))
+
+    @contextlib.contextmanager
+    def _ways_out(self, resolution: int = 32) -> Iterator[None]:
+        """Of a broken picture."""
+        try:
+            yield
+        except StepFailed as error:
+            prepare = f"biggan prepare {self.root} --res {resolution} --out DIR --skip-broken, then --data DIR"
+            error.replace_detail("fix", f"copy or make it again, or remove it; or leave out all that are: {prepare}")
+            raise
 
     def _feed(self, digest, name: str) -> None:
         try:
@@ -105,6 +118,8 @@ def open_source(path: Path, place: str) -> Source:
             looked_for=f"{os.path.join(place, 'CLASS', '*')}{{{','.join(ENDINGS)}}}",
             fix="a folder for each class with its pictures in it",
         )
+    for folder in folders:
+        classes.check_names([folder], where, f"rename the folder {folder!r}, which is the class")
     names: List[str] = []
     labels: List[int] = []
     for label, folder in enumerate(folders):

@@ -23,7 +23,7 @@ _HELD_OUT = ("val_data.npz", "val_data")
 
 
 def is_folder(names: Tuple[str, ...]) -> bool:
-    """Whether a folder with these names in it is one of these."""
+    """Whether a folder with files of these names in it is one of these."""
     return any(_TRAIN.fullmatch(name) for name in names)
 
 
@@ -38,7 +38,8 @@ def open_source(path: Path, place: str) -> Source:
     """
     where = f"--data {KIND}:{place}"
     if path.is_dir():
-        found = {int(match.group(1) or 0): file for file in path.iterdir() for match in [_match(file)] if match}
+        matches = ((_TRAIN.fullmatch(file.name), file) for file in path.iterdir() if file.is_file())
+        found = {int(match.group(1) or 0): file for match, file in matches if match}
         train = [file for _, file in sorted(found.items())]
         held_out = [path / name for name in _HELD_OUT if (path / name).is_file()][:1]
     else:
@@ -53,10 +54,6 @@ def open_source(path: Path, place: str) -> Source:
     if held_out and rest.size != part.size:
         raise StepFailed(f"{held_out[0]} has {rest.size[0]} px, {train[0]} {side} px")
     return Source(KIND, place, f"imagenet{side}", names, part, rest)
-
-
-def _match(file: Path):
-    return _TRAIN.fullmatch(file.name)
 
 
 def _part(files: List[Path]) -> Part:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import io
 import operator
 import zipfile
 from pathlib import Path
@@ -12,11 +13,17 @@ import numpy as np
 from biggan_cli.data import classes
 from biggan_cli.data.formats.source import Part, Source, check_classes, checked_labels, nothing
 from biggan_cli.errors import BigganError, StepFailed, UsageError
+from biggan_cli.runtime import memory
 
 KIND = "npz"
 _ROWS = 1 << 22
 """Bytes that are read at once."""
 _MOST_LABELS = 1 << 30
+_MOST_HEADER = 10_000
+"""Bytes, as NumPy since 1.24 has it."""
+_LARGEST_PICTURE = 1 << 28
+_WORK_PER_LABEL = 64
+"""Bytes that counting and comparing them takes."""
 
 
 class Header(NamedTuple):
@@ -67,9 +74,18 @@ def small_array(path: Path, key: str) -> np.ndarray:
 
     Raises:
         StepFailed: as :func:`header`.
+        UsageError: there is not enough memory to work with it.
     """
     found = header(path, key)
-    if _product((*found.shape, found.dtype.itemsize)) > _MOST_LABELS:
+    count = _product(found.shape)
+    needed, usable = count * (3 * found.dtype.itemsize + _WORK_PER_LABEL), memory.usable()
+    if needed > usable:
+        raise UsageError(
+            f"{path}: {key} is {found.dtype} {found.shape}, which takes {needed / 1e9:.1f} GB of memory to look at, "
+            f"and {usable / 1e9:.1f} GB can be used",
+            fix="several files of fewer pictures",
+        )
+    if count * found.dtype.itemsize > _MOST_LABELS:
         raise StepFailed(f"{path}: {key} is {found.dtype} {found.shape}, larger than the labels of any data set")
     rows = b"".join(_rows(_Member(path, key, found._replace(shape=(1, *found.shape))), 0, 1))
     return np.frombuffer(rows, found.dtype).reshape(found.shape)
@@ -85,6 +101,9 @@ class Rows(Part):
     def __init__(self, members: List[Tuple[Path, str]], labels: np.ndarray, size, as_picture: Callable):
         self.labels, self.size, self._as_picture = labels, size, as_picture
         self._members = [_Member(path, key, header(path, key)) for path, key in members]
+        for path, key, (shape, _) in self._members:
+            if _product(shape[1:]) > _LARGEST_PICTURE:
+                raise StepFailed(f"{path}: {key} is {shape}: a picture of it is too large to be one")
 
     def pictures(self, start: int, stop: int, digest=None) -> Iterator[np.ndarray]:
         begin = 0
@@ -132,6 +151,7 @@ def open_source(path: Path, place: str) -> Source:
                 fix="class_names=np.array(['cat', 'dog'])",
             )
         names = tuple(given.tolist())
+        classes.check_names(names, str(path), "another name for it in class_names")
     check_classes(names, labels, where)
     train = Rows([(path, "images")], labels, shape[1:3], _grey if channels == (1,) else _as_it_is)
     return Source(KIND, place, path.stem, names, train, nothing())
@@ -145,12 +165,16 @@ def _grey(row: np.ndarray) -> np.ndarray:
     return np.repeat(row.reshape(*row.shape[:2], 1), 3, axis=2)
 
 
-def _read_header(member):
+def _read_header(member) -> Tuple[Tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(member)
     if version not in ((1, 0), (2, 0)):
-        raise StepFailed(f"an array of format {version[0]}.{version[1]}, which is not known here")
+        raise ValueError(f"an array has format {version[0]}.{version[1]}, which is not known here")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(member)
+    length = member.read(2 if version == (1, 0) else 4)
+    size = int.from_bytes(length, "little")
+    if size > _MOST_HEADER:
+        raise ValueError(f"an array has a header of {size:,} bytes")
+    return read(io.BytesIO(length + member.read(size)))
 
 
 def _rows(member: _Member, start: int, stop: int) -> Iterator[bytes]:

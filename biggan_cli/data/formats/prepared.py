@@ -11,16 +11,17 @@
 
 import bisect
 import concurrent.futures
+import functools
 import hashlib
 import itertools
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from biggan_cli.data import records
+from biggan_cli.data import classes, records
 from biggan_cli.data.formats.source import Part, Progress, Source, untold
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import read_json, sha256
@@ -31,7 +32,8 @@ FORMAT = "biggan-prepared"
 SCHEMA = 1
 INDEX, UNFINISHED = "index.json", "unfinished.json"
 TRAIN, HELD_OUT = PARTS = ("train", "held_out")
-_AGAIN = "biggan prepare, again"
+_AGAIN = "the same biggan prepare again: it makes what is missing or damaged"
+_ANEW = "remove the folder, then biggan prepare, again"
 
 
 class Shard(NamedTuple):
@@ -109,7 +111,7 @@ class Shards(Part):
 
 
 def is_folder(names: Sequence[str]) -> bool:
-    """Whether a folder with these names in it is prepared, or began to be."""
+    """Whether a folder with files of these names in it is prepared, or began to be."""
     return UNFINISHED in names or (INDEX in names and any(name.endswith(".tfrecord") for name in names))
 
 
@@ -147,13 +149,13 @@ def read_index(folder: Path, place: str, name: str = INDEX) -> Dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise StepFailed(f"{path} is not of a prepared data set")
     if content.get("schema") != SCHEMA:
-        raise StepFailed(f"{path} has schema {content.get('schema')}, this biggan reads schema {SCHEMA}", fix=_AGAIN)
+        raise StepFailed(f"{path} has schema {content.get('schema')}, this biggan reads schema {SCHEMA}", fix=_ANEW)
     try:
         same = name != INDEX or content["digest"] == digest_of(content)
     except (KeyError, TypeError) as error:
-        raise StepFailed(f"{path} is damaged: it has no {error}", fix=_AGAIN) from error
+        raise StepFailed(f"{path} is damaged: it has no {error}", fix=_ANEW) from error
     if not same:
-        raise StepFailed(f"{path} is damaged: its digest is not that of its content", fix=_AGAIN)
+        raise StepFailed(f"{path} is damaged: its digest is not that of its content", fix=_ANEW)
     return content
 
 
@@ -171,6 +173,7 @@ def open_source(folder: Path, place: str, progress: Progress = untold) -> Source
     content = read_index(folder, place)
     _check_files(folder, content, progress)
     names = tuple(entry["name"] for entry in content["classes"])
+    classes.check_names(names, str(folder), "another name for it in the source, then biggan prepare into a new folder")
     return Source(KIND, place, content["name"], names, *(_part(folder, content, part) for part in PARTS))
 
 
@@ -190,22 +193,33 @@ def _part(folder: Path, content: Dict[str, Any], part: str) -> Shards:
     return Shards(ShardedImages(shards, resolution), labels)
 
 
-def _check_files(folder: Path, content: Dict[str, Any], progress: Progress) -> None:
-    entries: List[Dict[str, Any]] = [*content["shards"], *content["labels"]]
-
-    def check(entry: Dict[str, Any]) -> None:
-        path = folder / entry["file"]
-        if not path.is_file():
-            raise StepFailed(f"{path} is missing", fix=_AGAIN)
-        size = path.stat().st_size
-        if size != entry["bytes"]:
-            raise StepFailed(f"{path} has {size:,} bytes, not {entry['bytes']:,}", fix=_AGAIN)
-        found = sha256(path)
-        if found != entry["sha256"]:
-            raise StepFailed(
-                f"{path} has changed: its sha256 is {found[:12]}, the index says {entry['sha256'][:12]}", fix=_AGAIN
-            )
-
+def faults(folder: Path, entries: Sequence[Dict[str, Any]], progress: Progress = untold) -> List[Optional[str]]:
+    """What is wrong with the file of each entry of an index, every byte of which is read; None where nothing is."""
+    found = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        for done, _ in enumerate(threads.map(check, entries), 1):
-            progress(done, len(entries))
+        for fault in threads.map(functools.partial(_fault, folder), entries):
+            found.append(fault)
+            progress(len(found), len(entries))
+    return found
+
+
+def _fault(folder: Path, entry: Dict[str, Any]) -> Optional[str]:
+    path = folder / entry["file"]
+    if not path.is_file():
+        return f"{path} is missing"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return f"{path} has {size:,} bytes, not {entry['bytes']:,}"
+    try:
+        found = sha256(path)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    if found != entry["sha256"]:
+        return f"{path} has changed: its sha256 is {found[:12]}, the index says {entry['sha256'][:12]}"
+    return None
+
+
+def _check_files(folder: Path, content: Dict[str, Any], progress: Progress) -> None:
+    wrong = next(filter(None, faults(folder, [*content["shards"], *content["labels"]], progress)), None)
+    if wrong:
+        raise StepFailed(wrong, fix=_AGAIN)

@@ -148,7 +148,7 @@ def checked_labels(labels, count: int, where: str, first: int = 0, classes: Opti
         raise StepFailed(f"{where} has {count} pictures, and its labels are {labels.dtype} {labels.shape}")
     labels = labels.ravel()
     low, high = labels.min(), labels.max()
-    whole = np.isfinite(low) and np.isfinite(high) and (labels == np.rint(labels)).all()
+    whole = labels.dtype.kind != "f" or (np.isfinite(low) and np.isfinite(high) and (labels == np.rint(labels)).all())
     if classes is None:
         if whole and low == first and high < 1_000_000:
             return labels.astype(np.int32) - np.int32(first)

@@ -12,6 +12,7 @@ from scipy import io
 
 from biggan_cli.config import ModelConfig, TrainConfig
 from biggan_cli.core import prepare as core
+from biggan_cli.core import shards
 from biggan_cli.core.reporting import silent
 from biggan_cli.data import datasets
 from biggan_cli.data.pipeline import BatchSource
@@ -125,13 +126,27 @@ def test_sources_in_arrays(tmp_path, first_shard):
     np.testing.assert_array_equal(found.images[:], datasets.load(str(tmp_path / "a.npz"), 32).images)
 
 
-def unfinish(out, shards):
+def test_jobs_of_large_pictures_are_small(tmp_path, pets):
+    """32 files, or arrays of 4 MB together."""
+    arrays = dict(images=np.zeros((70, 700, 600), np.uint8), labels=np.arange(70) % 3)
+    np.savez_compressed(str(tmp_path / "a.npz"), **arrays)
+    found = {}
+    for spec in (tmp_path / "a.npz", pets):
+        with datasets.opened(str(spec)) as source:
+            made = [shards.Shard("train", 0, 64, "a"), shards.Shard("train", 64, 70, "b")]
+            job = shards.Job(source, tmp_path, dict(resolution=32), made, 1, False, silent)
+            found[spec.name] = [len(pictures) for pictures, _ in shards._jobs(job, made)]
+    assert found == {"a.npz": [3] * 21 + [1, 3, 3], "pets": [32, 32, 6]}
+    assert prepare(tmp_path / "a.npz", tmp_path / "out").made == 70
+
+
+def unfinish(out, count):
     """As if the process had been killed after this many."""
     index = json.loads((out / "index.json").read_text())
-    for entry in index["shards"][shards:]:
+    for entry in index["shards"][count:]:
         (out / entry["file"]).unlink()
     (out / "index.json").unlink()
-    (out / "unfinished.json").write_text(json.dumps(dict(index, shards=index["shards"][:shards])))
+    (out / "unfinished.json").write_text(json.dumps(dict(index, shards=index["shards"][:count])))
 
 
 def test_going_on_gives_the_same_files(tmp_path, pets):
@@ -161,13 +176,55 @@ def test_pictures_that_change_before_it_goes_on(tmp_path, pets):
     told = Told()
     assert prepare(pets, tmp_path / "out", told).made == 36 + 16
     assert told.text("line") == [
-        "going on: 3 shards are there, 4 to make, 1 of them again: their pictures have changed"
+        "going on: 3 shards are there, 4 to make, 1 of them again: they or their pictures have changed"
     ]
     np.testing.assert_array_equal(
         datasets.load(str(tmp_path / "out"), 32).images[:], datasets.load(str(pets), 32).images
     )
     (pets / "cat" / "021.png").unlink()
     refused(UsageError, pets, tmp_path / "out", "was made of other pictures than")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+
+
+def test_what_is_missing_or_damaged_is_made_again(tmp_path, pets):
+    """Of a finished folder, from pictures that are the same, be their dates what they are."""
+    prepare(pets, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    (tmp_path / "out" / "train-00001.tfrecord").unlink()
+    short, changed = (tmp_path / "out" / f"train-0000{number}.tfrecord" for number in (2, 4))
+    short.write_bytes(short.read_bytes()[:-1])
+    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+    (tmp_path / "out" / "train-labels.npy").write_bytes(b"")
+    told = Told()
+    assert prepare(pets, tmp_path / "out", told).made == 48
+    assert told.text("line") == ["finished already, 3 to make, 3 of them again: they or their pictures have changed"]
+    assert [text.split(".tfrecord ")[1].split()[0] for text in told.text("warning")] == ["is", "has", "has"]
+    assert contents(tmp_path / "out") == before
+    os.utime(str(pets / "cat" / "020.png"), (1, 1))
+    assert prepare(pets, tmp_path / "out").made == 16
+    assert prepare(pets, tmp_path / "out").made == 0
+    after = contents(tmp_path / "out")
+    index = after.pop("index.json")
+    assert index != before.pop("index.json") and after == before
+    (tmp_path / "out" / "train-labels.npy").unlink()
+    assert prepare(pets, tmp_path / "out").made == 0
+    assert contents(tmp_path / "out") == dict(before, **{"index.json": index})
+    assert datasets.load(str(tmp_path / "out"), 32).class_counts == (40, 31, 29)
+
+
+def test_a_finished_folder_of_other_pictures_stays_as_it_is(tmp_path, pets):
+    prepare(pets, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    picture = (pets / "cat" / "020.png").read_bytes()
+    Image.fromarray(pictures(1, 50, 99)[0]).save(str(pets / "cat" / "020.png"))
+    refused(UsageError, pets, tmp_path / "out", "was made of other pictures than")
+    (pets / "cat" / "020.png").write_bytes(picture)
+    (pets / "dog").rename(str(pets / "dogs"))
+    refused(UsageError, pets, tmp_path / "out", "was made of other pictures than")
+    assert contents(tmp_path / "out") == before
 
 
 def test_a_folder_that_was_begun_otherwise(tmp_path, pets):
@@ -251,6 +308,12 @@ def test_a_class_of_which_nothing_is_left(tmp_path):
         path.write_bytes(b"x")
     refused(UsageError, tmp_path / "pets", tmp_path / "out", "one class only, cat", skip_broken=True)
     assert not (tmp_path / "out" / "index.json").exists()
+    class_folders(tmp_path / "pets" / "x", (("eel", 2),))
+    (tmp_path / "pets" / "x" / "eel").rename(tmp_path / "pets" / "eel")
+    (tmp_path / "pets" / "x").rmdir()
+    told = Told()
+    assert prepare(tmp_path / "pets", tmp_path / "two", told, skip_broken=True).skipped == 2
+    assert told.text("warning")[-1].startswith("no picture is left of 1 of 3 classes: dog")
 
 
 def test_a_picture_of_16_bits_is_not_skipped(tmp_path, pets):

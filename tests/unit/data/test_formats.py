@@ -100,7 +100,7 @@ def test_a_pickle_with_code_is_refused_and_nothing_runs(tmp_path, number):
     mark = tmp_path / "it ran"
     content = list(hostile(mark))[number]
     with pytest.raises(StepFailed) as raised:
-        pickles.loads(content, "data_batch_1")
+        pickles.loads(content, "data_batch_1", ("data", "labels"))
     assert "data_batch_1 is refused" in raised.value.message and not mark.exists()
     if number < 4:  # and it would have run
         pickle.loads(content)
@@ -134,7 +134,7 @@ def test_a_bomb(tmp_path, monkeypatch):
     place = data_sets.archive(tmp_path / "c.tar.gz", {}, [member])
     assert place.stat().st_size < 20_000
     monkeypatch.setattr(archive, "_MOST", 1_000_000)
-    refused(StepFailed, place, "larger than CIFAR-10")
+    refused(StepFailed, place, "unpacks to more than 1,000,000 bytes")
     member.name = "zeros"
     member.size = 900_000
     place = data_sets.archive(tmp_path / "c.tar.gz", {}, [member, member])
@@ -246,6 +246,21 @@ def test_class_folders(tmp_path):
     assert datasets.load(str(tmp_path / "pets"), 16).digest != found.digest
 
 
+@pytest.mark.parametrize("name", ("cat, tabby", "dog:16", "a\n", "b\x1b[31mred", "c\x85", "d\u2028e", " f", "g\\h\x7f"))
+def test_names_that_no_class_can_have(tmp_path, name):
+    class_folders(tmp_path / "x", ((name, 3), ("val", 2)))
+    words = ["has a class name", repr(name), f"rename the folder {name!r}"]
+    refused(UsageError, tmp_path / "x", *words)
+    np.savez(str(tmp_path / "a.npz"), images=pictures(4, 8), labels=np.arange(4) % 2, class_names=np.array(["a", name]))
+    refused(UsageError, tmp_path / "a.npz", "has a class name", repr(name), "another name for it in class_names")
+
+
+@pytest.mark.parametrize("name", ("test_batch", "data_batch_1.mat", "train_data", "train_data_batch_1", "index.json"))
+def test_class_folders_that_are_called_as_files_of_others(tmp_path, name):
+    class_folders(tmp_path / "x", ((name, 3), ("val.tfrecord", 2)))
+    assert datasets.load(str(tmp_path / "x"), 16).class_names == (name, "val.tfrecord")
+
+
 def test_the_square_in_the_centre():
     wide = np.zeros((4, 10, 3), np.uint8)
     wide[:, 3:7] = pictures(1, 4)[0]
@@ -331,7 +346,8 @@ def test_broken_pictures_are_named(tmp_path):
     whole = path.read_bytes()
     for content in (b"", whole[:20], whole[: len(whole) // 2], b"hello" * 50):
         path.write_bytes(content)
-        refused(StepFailed, tmp_path, "dog/001.png is cut off")
+        words = ["dog/001.png is cut off", f"biggan prepare {tmp_path} --res 32 --out DIR --skip-broken"]
+        refused(StepFailed, tmp_path, *words)
     path.unlink()
     path.symlink_to(path.name)
     refused(StepFailed, tmp_path, "dog/001.png cannot be followed")
