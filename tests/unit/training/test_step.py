@@ -177,6 +177,7 @@ EVERYTHING = dict(
     consistency=10.0,
     d_base_channels=16,
     ema_start=1,
+    steps=9,
     lr_decay="1:9",
     batch_device=1,
 )
