@@ -25,6 +25,7 @@ _CIFAR10 = dict(
     truncation=None,
     ema_start=1000,
 )
+_IMAGENET = dict(num_classes=1000, beta2=0.999, orthogonal=0.0, flip=True, truncation=None, ema_start=20000)
 _PEER = "PyTorch-StudioGAN's BigGAN for CIFAR-10"
 _UNTRIED = "not run here"
 
@@ -75,18 +76,13 @@ PRESETS = {
         reaches=f"published for the peer on 100 of the classes: FID 18.6; {_UNTRIED}",
         cost="published for the peer on Tiny ImageNet: 45 hours; --batch-device for what one device holds",
         values=dict(
+            _IMAGENET,
             resolution=64,
             base_channels=80,
             z_dim=100,
-            num_classes=1000,
             batch=1024,
             batch_device=128,
             d_steps=1,
-            beta2=0.999,
-            orthogonal=0.0,
-            flip=True,
-            truncation=None,
-            ema_start=20000,
         ),
     ),
     "imagenet128": Preset(
@@ -94,18 +90,13 @@ PRESETS = {
         reaches=f"published for the peer: FID 16 to 25 (8 with batch 2048 in 30 days); {_UNTRIED}",
         cost="published for the peer: a week; --batch-device for what one device holds",
         values=dict(
+            _IMAGENET,
             resolution=128,
-            num_classes=1000,
             steps=200000,
             batch=256,
             batch_device=64,
             g_lr=5e-5,
             d_lr=2e-4,
-            beta2=0.999,
-            orthogonal=0.0,
-            flip=True,
-            truncation=None,
-            ema_start=20000,
         ),
     ),
 }

@@ -284,7 +284,7 @@ def train(
     config, other_word = None, None if "data" in values else other_data
     if not resume:
         with _from_environment(other_word):
-            values = _with_data(preset or "seed", values, other_data, init_from is not None)
+            values = _with_data(preset, values, other_data, init_from is not None)
         config = configs.resolve(preset or "seed", dict(values, init_from=init_from))
     with _from_environment(other_word), console.reporting(to_stdout=dry_run and not as_json) as report:
         from biggan_cli.core import modelarts as core
@@ -313,20 +313,12 @@ def _from_environment(other_data: Optional[str]) -> Iterator[None]:
         raise
 
 
-def _with_data(preset: str, values, other_data: Optional[str], sized: bool):
-    """The values of a new run: without another word, data are ``other_data``, and the resolution that of the data.
-
-    Args:
-        sized: the network is another run's.
-    """
+def _with_data(preset: Optional[str], values, other_data: Optional[str], sized: bool):
+    """The values of a new run; where the network is another run's (``sized``), the resolution is not the data's."""
     from biggan_cli.data import datasets
 
-    usual = PRESETS.get(preset, PRESETS["seed"]).values
-    if "data" not in values and "data" not in usual:
-        values = dict(values, **options.given(data=other_data))
-    if sized or "resolution" in values or "resolution" in usual:
-        return values
-    return dict(values, **options.given(resolution=datasets.prepared_resolution(values.get("data"))))
+    usual = dict(PRESETS.get(preset or "seed", PRESETS["seed"]).values)
+    return datasets.with_data(dict(usual, resolution=None) if sized else usual, values, other_data)
 
 
 def _npu_options(given: Sequence[str], precision: Optional[str]) -> Tuple[Tuple[str, str], ...]:

@@ -175,12 +175,8 @@ def _base(settings: BenchConfig) -> RunConfig:
     values = dict(settings.values, steps=configs.MAX_COUNT)
     if settings.run is None:
         preset = settings.preset or "seed"
-        if "data" not in PRESETS.get(preset, PRESETS["seed"]).values:
-            values.setdefault("data", USUAL_DATA)
-        if "resolution" not in {**PRESETS.get(preset, PRESETS["seed"]).values, **values}:
-            own = datasets.prepared_resolution(values.get("data"))
-            values.update({} if own is None else dict(resolution=own))
-        return configs.resolve(preset, values)
+        usual = PRESETS.get(preset, PRESETS["seed"]).values
+        return configs.resolve(preset, datasets.with_data(usual, values, USUAL_DATA))
     given = [field for field in ("resolution", "base_channels", "d_steps") if field in values]
     given = ["--preset"] * (settings.preset is not None) + [configs.flag_of(field) for field in given]
     if given:

@@ -19,7 +19,7 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
@@ -186,6 +186,22 @@ def prepared_resolution(spec: Optional[str]) -> Optional[int]:
     if kind != prepared.KIND or storage.is_remote(place):
         return None
     return prepared.read_index(expanded(place), place)["resolution"]
+
+
+def with_data(usual: Mapping[str, Any], values: Mapping[str, Any], other: Optional[str]) -> Dict[str, Any]:
+    """Values of a new configuration over the ``usual`` ones: without another word, data are ``other``, and the
+    resolution is that of prepared data.
+
+    Raises:
+        UsageError, StepFailed: as :func:`prepared_resolution`.
+    """
+    found = dict(values)
+    if "data" not in {**usual, **found} and other:
+        found["data"] = other
+    if "resolution" not in {**usual, **found}:
+        resolution = prepared_resolution(found.get("data"))
+        found.update({} if resolution is None else dict(resolution=resolution))
+    return found
 
 
 def own_resolution(source: Source, spec: Optional[str]) -> int:

@@ -11,6 +11,9 @@ from biggan_cli.errors import StepFailed
 from biggan_cli.training.monitor import Records, Ticks, status
 from biggan_cli.training.step import TrainingGraph
 
+_MOST_LOST = 20
+"""Steps in a row that may overflow at the least scale of the loss: after it nothing is left to try."""
+
 
 def run(
     session,
@@ -57,10 +60,11 @@ def run(
                         f"a loss or gradient is not finite at step {step}",
                         hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",
                     )
-                if record["d_loss"] is None and record["loss_scale"] <= 1.0:
+                if ticks.lost_steps >= _MOST_LOST and record["loss_scale"] <= 1.0:
                     raise StepFailed(
-                        f"every step up to {step} overflows, with the loss at its least scale: a weight is not finite",
-                        fix="--precision fp32, from a checkpoint before it",
+                        f"the last {ticks.lost_steps} steps up to {step} overflow, with the loss at its least scale",
+                        fix="--precision fp32",
+                        hint="a weight may not be finite: then from a checkpoint before it",
                     )
                 records.write(record)
                 watch(record)

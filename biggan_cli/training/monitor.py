@@ -34,6 +34,8 @@ class Ticks:
         self._counts: List[np.ndarray] = []
         """Which of them count."""
         self._skipped = 0.0
+        self.lost_steps = 0
+        """Steps in a row, up to the last one, that were all left out."""
         self._step_seconds: List[float] = []
         self._steps = 0
         self._maintenance = 0.0
@@ -46,6 +48,7 @@ class Ticks:
             skipped = float(metrics[self._names.index("skipped_steps")])
             if skipped > self._skipped:
                 counts = np.isfinite(metrics)
+            self.lost_steps = self.lost_steps + count if skipped - self._skipped >= count else 0
             self._skipped = skipped
         self._metrics.append(metrics)
         self._counts.append(counts)

@@ -52,26 +52,42 @@ def test_nohup_is_respected():
 
 
 class Overflowing:
-    """A session whose every step is left out."""
+    """A session whose steps are left out, but for each ``sound`` one."""
 
-    def __init__(self, scale):
-        self.scale, self.skipped = scale, 0
+    def __init__(self, scale, sound=1000):
+        self.scale, self.skipped, self.sound, self.done = scale, 0, sound, 0
 
     def run(self, fetches):
+        self.done += 1
+        if self.done % self.sound == 0:
+            return None, np.array([0.5] * len(METRICS) + [self.scale, self.skipped], np.float32)
         self.skipped += 1
         self.scale = max(1.0, self.scale / 2)
         return None, np.array([np.nan] * len(METRICS) + [self.scale, self.skipped], np.float32)
 
 
-def test_a_run_in_which_every_step_overflows_ends():
-    """With the least scale there is nothing left to try: a weight is not finite. Until then it goes on."""
+def records_of(session, log_every):
     graph = TrainingGraph({}, None, None, None, METRICS + COUNTS)
-    records, train = [], TrainConfig(steps=40, log_every=10, save_every=100, sample_every=100)
+    records, train = [], TrainConfig(steps=40, log_every=log_every, save_every=100, sample_every=100)
     stream = type("Stream", (), dict(write=staticmethod(records.append)))
     hooks = [lambda step: None, lambda step: None, lambda record: None]
-    with Signals() as signals, pytest.raises(StepFailed, match="every step up to 20 overflows"):
-        loop.run(
-            *(Overflowing(2.0**15), graph, train, range(1, 41), stream, *hooks),
-            *(signals, lambda *words, **more: None),
-        )
+    with Signals() as signals:
+        try:
+            loop.run(session, graph, train, range(1, 41), stream, *hooks, signals, lambda *words, **more: None)
+        except StepFailed as error:
+            return records, error.message
+    return records, None
+
+
+def test_a_run_in_which_every_step_overflows_ends():
+    """With the least scale there is nothing left to try. Until then it goes on."""
+    records, message = records_of(Overflowing(2.0**15), log_every=10)
+    assert message.startswith("the last 20 steps up to 20 overflow")
     assert [(record["step"], record["d_loss"], record["loss_scale"]) for record in records] == [(10, None, 2.0**5)]
+
+
+def test_single_overflows_end_nothing():
+    """Whole records of them neither, with sound steps between."""
+    records, message = records_of(Overflowing(1.0, sound=15), log_every=1)
+    assert message is None and len(records) == 40
+    assert [record["step"] for record in records if record["d_loss"] is not None] == [15, 30]
