@@ -1,16 +1,14 @@
 """What the tests share: the console script as users call it, tiny settings, and a tiny trained run."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import io
 
-BIGGAN = str(Path(sys.executable).parent / "biggan")
+from tests import loaded
+
 TINY = [
     "--preset",
     "digits",
@@ -34,12 +32,10 @@ TINY = [
 
 
 def run_biggan(*arguments, cwd=None, env=None, check=None):
-    """The console script in a process of its own; ``check`` is the exit code that it must have."""
+    """``biggan …`` in a process of its own, see :mod:`tests.loaded`; ``check`` is the exit code that it must have."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BIGGAN_")}
     environment.update(env or {}, COLUMNS="100")
-    command = [BIGGAN] + [str(argument) for argument in arguments]
-    done = subprocess.run(command, cwd=cwd and str(cwd), env=environment, capture_output=True, timeout=600)
-    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    done = loaded.run(arguments, cwd, environment)
     if check is not None:
         assert done.returncode == check, done.stderr
         assert check == 0 or "Traceback" not in done.stderr

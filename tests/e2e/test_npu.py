@@ -11,7 +11,7 @@ import pytest
 
 from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.training import checkpoints
-from tests.conftest import BIGGAN
+from tests import loaded
 
 ROOT = Path(__file__).parents[2]
 FAKE = ROOT / "tests" / "fakes" / "ascend"
@@ -32,8 +32,7 @@ def train(folder, *arguments, settings=TINY, path=FAKE, check=0, **variables):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     paths = os.pathsep.join(filter(None, [str(path), kept.get("PYTHONPATH")]))
     environment = dict(kept, PYTHONPATH=paths, FAKE_NPU_REPORT=str(folder / "report.json"), **variables)
-    command = [BIGGAN, "train", *settings, *map(str, arguments)]
-    done = subprocess.run(command, cwd=str(folder), env=environment, capture_output=True, text=True, timeout=600)
+    done = loaded.run(["train", *settings, *arguments], folder, environment)
     assert done.returncode == check, done.stderr
     assert "Traceback" not in done.stderr
     return done
