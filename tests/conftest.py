@@ -9,6 +9,8 @@ from scipy import io
 
 from tests import loaded
 
+BIGGAN = loaded.BIGGAN
+
 TINY = [
     "--preset",
     "digits",
