@@ -1,6 +1,8 @@
 """What the tests share: the console script as users call it, tiny settings, and a tiny trained run."""
 
+import fcntl
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -71,11 +73,29 @@ def biggan():
     return run_biggan
 
 
+def made_once(tmp_path_factory, name, make):
+    """The folder ``name``, which ``make(folder)`` makes once for all workers of xdist; tests must not change it."""
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (tmp_path_factory.getbasetemp().parent if workers else tmp_path_factory.getbasetemp()) / name
+    with open(str(folder) + ".lock", "a") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        if not folder.exists():
+            making = folder.with_name("making-" + name)
+            shutil.rmtree(str(making), ignore_errors=True)
+            make(making)
+            making.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_runs(tmp_path_factory):
     """A directory ``runs`` with one run of four steps; tests must not change the run itself."""
-    outdir = tmp_path_factory.mktemp("tiny") / "runs"
-    run_biggan("train", *TINY, "--steps", 4, "--outdir", outdir, check=0)
+
+    def make(folder):
+        run_biggan("train", *TINY, "--steps", 4, "--outdir", folder, check=0)
+
+    outdir = tmp_path_factory.mktemp("tiny") / "runs"  # where the tests of each worker draw
+    shutil.copytree(str(made_once(tmp_path_factory, "tiny-runs", make)), str(outdir))
     return outdir
 
 

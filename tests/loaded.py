@@ -28,23 +28,24 @@ BIGGAN = str(Path(sys.executable).parent / "biggan")
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))"
 """A prelude: no file can grow over so many bytes."""
 
-_START = ("PYTHON", "LC_", "LANG", "LD_", "OPENBLAS_", "OMP_", "TF_", "CUDA_")
+_START = ("PYTHON", "LC_", "LANG", "OPENBLAS_", "OMP_", "TF_", "CUDA_")
 """What a process reads when it starts, or its libraries when they are loaded."""
 _EXCEPT = {"PYTHONPATH", "OPENBLAS_NUM_THREADS"}
 """The copy sees to the first; the second is 1 for all."""
 
 
-def run(arguments, cwd, env, timeout=600, prelude=""):
+def run(arguments, cwd, env, timeout=600, prelude="", started=False):
     """``biggan …`` in a process of its own.
 
     Args:
         prelude: Python code that the process runs first.
+        started: it is no copy, whatever its environment.
 
     Returns:
         As subprocess.run has it, with text.
     """
     arguments, cwd = [str(argument) for argument in arguments], str(cwd or os.getcwd())
-    if _SERVER.can_call(env):
+    if not started and _SERVER.can_call(env):
         done = _SERVER.call(arguments, cwd, env, timeout, prelude)
     else:
         code = f"{prelude}\nfrom biggan_cli.cli.app import main\nmain()"

@@ -1,7 +1,6 @@
 """What the tests of scores share: a bench without network and home, what was measured once for all, second opinions."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from scipy import linalg, special
 from scipy.spatial.distance import cdist
 
 from tests import loaded
+from tests.conftest import made_once
 from tests.e2e.deployment import digests
 from tests.fakes.inception import tiny_graph
 
@@ -123,17 +123,12 @@ def workshop(request, tmp_path_factory):
     their scores in ``plain.json``, what scoring changed in the run in ``changed.json``; ``cache`` with the features
     of the digits; ``graph.pb``, which stands for Inception, and ``other.pb``, another one.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "workshop"
-    with open(str(folder) + ".lock", "a") as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        if not folder.exists():
-            making = folder.with_name("making-workshop")
-            shutil.rmtree(str(making), ignore_errors=True)
-            shutil.copytree(str(request.getfixturevalue("deployed") / "runs"), str(making / "runs"))
-            _make(making)
-            making.rename(folder)
-    return folder
+
+    def make(folder):
+        shutil.copytree(str(request.getfixturevalue("deployed") / "runs"), str(folder / "runs"))
+        _make(folder)
+
+    return made_once(tmp_path_factory, "workshop", make)
 
 
 def _make(folder):
