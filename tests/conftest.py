@@ -1,4 +1,17 @@
-"""What the tests share: the console script as users call it, tiny settings, and a tiny trained run."""
+"""What the tests share: ``biggan`` as users call it, tiny settings, and a tiny trained run.
+
+How they are kept fast; the whole of a lane should take ten minutes on two cores:
+
+- ``biggan`` (:func:`run_biggan`) is a process of its own, and begins with TensorFlow loaded: it is a copy, see
+  :mod:`tests.loaded`. A call costs a tenth of a second and what it computes, so mistakes are cheap to test one by one.
+  Processes that are started from nothing cost seconds each. They stand where that is what is tested: signals, a
+  shell, a library that does not load, the deployed run of :mod:`tests.e2e.conftest`, which is the proof of the chain.
+- To build the graph of a training takes eight seconds of computing whatever its size, to sample less than one. Take
+  :func:`tiny_runs` or ``deployed`` and a copy of it before you train; more steps are cheap, another training is not.
+- What is dear is made once for all workers of xdist, with :func:`made_once`; ``module`` and ``session`` fixtures of
+  pytest are made once for each worker.
+- ``TESTS_START_EACH=1`` starts a console script for every call, to see that both are the same.
+"""
 
 import fcntl
 import os

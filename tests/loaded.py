@@ -18,10 +18,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import traceback
 import types
 from pathlib import Path
+
+from tests import emulated_tools
 
 ROOT = Path(__file__).parents[1]
 BIGGAN = str(Path(sys.executable).parent / "biggan")
@@ -76,7 +76,6 @@ class _Server:
             out, err = (os.path.join(folder, name) for name in ("out", "err"))
             asked = dict(arguments=arguments, cwd=cwd, env=env, out=out, err=err, prelude=prelude)
             self._process.stdin.write(json.dumps(asked).encode() + b"\n")
-            self._process.stdin.flush()
             pid = int(self._process.stdout.readline())
             ready, _, _ = select.select([self._process.stdout], [], [], timeout)
             if not ready:
@@ -94,6 +93,7 @@ class _Server:
         path = os.pathsep.join(filter(None, [str(ROOT), self._env.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.loaded"],
+            bufsize=0,  # a line that was read too early would be waited for
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(self._env, PYTHONPATH=path, OPENBLAS_NUM_THREADS="1"),
@@ -149,34 +149,20 @@ def _become(arguments, cwd, env, out, err, prelude):
     theirs = list(filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))
     sys.path[:] = [os.path.dirname(BIGGAN), *theirs, *(path for path in sys.path[1:] if path not in own)]
     importlib.invalidate_caches()
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
     tempfile.tempdir = None
-    sys.argv = [BIGGAN, *arguments]
     sys.modules["__main__"] = types.ModuleType("__main__")
     sys.modules["__main__"].__file__ = BIGGAN  # which a worker process of it imports
-    code = 1
-    try:
-        from biggan_cli.cli.app import main
 
+    def main():
         sys.modules.pop("sitecustomize", None)
         with contextlib.suppress(ImportError):
             importlib.import_module("sitecustomize")
         exec(prelude, {})
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code or 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        threading._shutdown()
-        atexit._run_exitfuncs()
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
+        if arguments[:1] in (["atc"], ["msame-run"], ["verify"]):
+            emulated_tools.serve(os.path.dirname(out))
+        sys.modules["biggan_cli.cli.app"].main()
+
+    emulated_tools.end_as(main, [BIGGAN, *arguments], cwd, env)
 
 
 if __name__ == "__main__":
