@@ -89,6 +89,7 @@ def end_as(main, argv, cwd, env):
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as loading TensorFlow does
     sys.argv = argv
     code = 1
     try:
