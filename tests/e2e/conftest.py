@@ -1,7 +1,5 @@
 """What is made once for all tests: a run that went the whole way to the emulated device, and its scores."""
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIGGAN
+from tests.conftest import BIGGAN, made_once
 from tests.e2e import scoring
 from tests.e2e.deployment import EMULATED, LATENTS
 
@@ -18,24 +16,10 @@ from tests.e2e.deployment import EMULATED, LATENTS
 @pytest.fixture(scope="session")
 def deployed(request, tmp_path_factory):
     """A folder with ``runs/``, where the four commands ran in a shell, no path typed; tests must not change it."""
-    workers = "PYTEST_XDIST_WORKER" in os.environ  # then one of them makes it for all
-    folder = (tmp_path_factory.getbasetemp().parent if workers else tmp_path_factory.getbasetemp()) / "deployed"
-    with _held(folder.with_name("deployed.lock")):
-        if not folder.exists():
-            _deploy(request.getfixturevalue("tiny_run"), folder.with_name("deploying"))
-            folder.with_name("deploying").rename(folder)
-    return folder
-
-
-@contextlib.contextmanager
-def _held(path):
-    with open(str(path), "a") as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        yield
+    return made_once(tmp_path_factory, "deployed", lambda folder: _deploy(request.getfixturevalue("tiny_run"), folder))
 
 
 def _deploy(tiny_run, folder):
-    shutil.rmtree(str(folder), ignore_errors=True)
     shutil.copytree(str(tiny_run), str(folder / "runs" / tiny_run.name))
     script = f"biggan freeze && biggan to-bin --num {LATENTS} && biggan atc --soc Ascend310 && biggan msame-run"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BIGGAN_")}

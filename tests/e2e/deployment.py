@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import resource
 import shlex
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import biggan_cli.emulator
 from biggan_cli.rundir import sha256
+from tests import loaded
 from tests.conftest import BIGGAN, run_biggan
 
 EMULATED = {"BIGGAN_TOOLCHAIN": "emulator"}
@@ -46,16 +46,7 @@ def log_named_in(done, cwd):
 def with_a_full_disk(*arguments, cwd, limit, env=EMULATED):
     """``biggan …`` where no file can grow over ``limit`` bytes: as on a full disk, the writing of it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BIGGAN_")}
-    done = subprocess.run(
-        [BIGGAN, *map(str, arguments)],
-        cwd=str(cwd),
-        env=dict(environment, **env),
-        capture_output=True,
-        timeout=600,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
-    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
-    return done
+    return loaded.run(arguments, cwd, dict(environment, **env), prelude=loaded.FULL_DISK.format(limit))
 
 
 class Hanging:

@@ -1,20 +1,18 @@
 """What the tests of scores share: a bench without network and home, what was measured once for all, second opinions."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg, special
 from scipy.spatial.distance import cdist
 
-from tests.conftest import BIGGAN
+from tests import loaded
+from tests.conftest import made_once
 from tests.e2e.deployment import digests
 from tests.fakes.inception import tiny_graph
 
@@ -35,33 +33,6 @@ def refuse(*arguments, **more):
     raise OSError("a test without network opened a socket")
 
 socket.socket.connect = socket.socket.connect_ex = socket.create_connection = socket.getaddrinfo = refuse
-"""
-
-
-_TOGETHER = """\
-import contextlib
-import io
-import json
-import os
-import sys
-
-from biggan_cli.cli.app import main
-
-done = []
-for command in json.load(sys.stdin):
-    variables = dict(word.split("=", 1) for word in command if word.startswith("BIGGAN_"))
-    os.environ.update(variables)
-    sys.argv = ["biggan", *command[len(variables) :]]
-    stdout, stderr, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-    done.append((code or 0, stdout.getvalue(), stderr.getvalue()))
-    for name in variables:
-        del os.environ[name]
-json.dump(done, sys.stdout)
 """
 
 _NOISE = re.compile("Exception ignored .*ZipFile.__del__.*\nTraceback")
@@ -99,40 +70,26 @@ class Bench:
         own.update(dict(COLUMNS="100", OPENBLAS_NUM_THREADS="1"), **more)  # on busy cores, its threads wait actively
         return {**kept, **{name: str(value) for name, value in own.items() if value is not None}}
 
-    def biggan(self, *arguments, check=0, preexec_fn=None, **variables):
-        """The console script in a process of its own, which must end with ``check``."""
-        done = self._run([BIGGAN, *arguments], "", preexec_fn, variables)
+    def biggan(self, *arguments, check=0, prelude="", **variables):
+        """``biggan …`` in a process of its own, which must end with ``check``; ``prelude``: Python code before it."""
+        done = loaded.run(arguments, self.folder, self.environment(**variables), self._timeout, prelude)
+        done = Done(done.returncode, done.stdout, done.stderr)
         self._check(done, check, arguments)
         return done
 
-    def together(self, *commands, check=0, prelude="", preexec_fn=None, **variables):
-        """Several commands one after the other in one process: TensorFlow takes seconds to load.
+    def together(self, *commands, check=0, **options):
+        """Several commands one after the other, see :meth:`biggan`.
 
         Args:
             commands: each a list, its first words may be variables: BIGGAN_DATA=….
             check: the exit code of all of them, None: they may differ.
-            prelude: a line of Python before them.
         """
-        words = [[str(word) for word in command] for command in commands]
-        code = f"{prelude}\n{_TOGETHER}"
-        whole = self._run([sys.executable, "-c", code], json.dumps(words), preexec_fn, variables)
-        self._check(whole, 0, ["together"])
-        done = [Done(*entry) for entry in json.loads(whole.stdout)]
-        for entry, command in zip(done, words):
-            self._check(entry, check, command)
+        done = []
+        for command in commands:
+            words = [str(word) for word in command]
+            variables = dict(word.split("=", 1) for word in words if word.startswith("BIGGAN_"))
+            done.append(self.biggan(*words[len(variables) :], check=check, **{**options, **variables}))
         return done
-
-    def _run(self, command, stdin, preexec_fn, variables):
-        done = subprocess.run(
-            [str(word) for word in command],
-            cwd=str(self.folder),
-            env=self.environment(**variables),
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=self._timeout,
-            preexec_fn=preexec_fn,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def _check(self, done, code, command):
         assert code in (done.returncode, None), f"{command}: {done.returncode}, {done.stderr}"
@@ -166,17 +123,12 @@ def workshop(request, tmp_path_factory):
     their scores in ``plain.json``, what scoring changed in the run in ``changed.json``; ``cache`` with the features
     of the digits; ``graph.pb``, which stands for Inception, and ``other.pb``, another one.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "workshop"
-    with open(str(folder) + ".lock", "a") as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        if not folder.exists():
-            making = folder.with_name("making-workshop")
-            shutil.rmtree(str(making), ignore_errors=True)
-            shutil.copytree(str(request.getfixturevalue("deployed") / "runs"), str(making / "runs"))
-            _make(making)
-            making.rename(folder)
-    return folder
+
+    def make(folder):
+        shutil.copytree(str(request.getfixturevalue("deployed") / "runs"), str(folder / "runs"))
+        _make(folder)
+
+    return made_once(tmp_path_factory, "workshop", make)
 
 
 def _make(folder):

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from biggan_cli.runtime.process import environment_after
 from biggan_cli.runtime.tf import tf
+from tests import loaded
 from tests.conftest import run_biggan
 
 FAKE = Path(__file__).parents[1] / "fakes" / "ascend"
@@ -31,7 +31,7 @@ from biggan_cli.core import doctor
 from biggan_cli.deploy import toolkit
 from biggan_cli import config
 
-root, npu = pathlib.Path(sys.argv.pop(1)), sys.argv.pop(1)
+root, npu = pathlib.Path({root!r}), {npu}
 doctor.ROOT = root
 toolkit._BASES = (str(root / "usr/local/Ascend"), "~/Ascend")
 toolkit._INSTALL_RECORD = root / "etc/Ascend/ascend_cann_install.info"
@@ -41,10 +41,8 @@ if npu:  # a device that computes as the CPU does
     words = b"The model has been compiled on the Ascend AI processor, current graph id is: 1\\n"
     doctor.open_session = lambda graph, device, exact: os.write(2, words) and opened(graph, "cpu", exact)
 atexit.register(lambda: print("IMPORTED" if "npu_bridge" in sys.modules else "", file=sys.stderr))
-from biggan_cli.cli.app import main
-main()
 """
-"""``biggan`` where the file system begins in another folder."""
+"""Before ``biggan``: the file system begins in another folder."""
 
 
 def written(path, text=""):
@@ -90,12 +88,13 @@ class Machine:
         for name in ("davinci0", "davinci1", "davinci_manager", "devmm_svm", "hisi_hdc"):
             written(self.root / "dev" / name)
 
-    def doctor(self, *arguments, sourced=(), check=None, npu=True, imported=False):
-        """The process, after the set_env.sh of ``sourced`` in a shell."""
-        command = "".join(f". {self.base / name / 'set_env.sh'} && " for name in sourced) + 'exec "$0" "$@"'
-        argv = ["bash", "-c", command, sys.executable, "-c", ELSEWHERE, str(self.root), "yes" if npu else "", "doctor"]
-        done = subprocess.run([*argv, *arguments], cwd=str(self.root), env=self.env, stdout=-1, stderr=-1, timeout=300)
-        done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    def doctor(self, *arguments, sourced=(), check=None, npu=True, imported=False, started=False):
+        """The process, with the environment that the set_env.sh of ``sourced`` leave in a shell."""
+        env = self.env
+        for name in sourced:
+            env = environment_after(self.base / name / "set_env.sh", env)
+        prelude = ELSEWHERE.format(root=str(self.root), npu=npu)
+        done = loaded.run(["doctor", *arguments], self.root, env, 300, prelude, started)
         assert "Traceback" not in done.stderr and ("IMPORTED" in done.stderr) == imported, done.stderr
         if check is not None:
             assert done.returncode == check, done.stdout + done.stderr
@@ -256,7 +255,7 @@ def test_devices_and_ranks_of_the_environment(machine):
 def test_a_tensorflow_that_does_not_start(machine):
     broken = written(machine.root / "broken/tensorflow/__init__.py", "raise ImportError('libcuda.so.1 is gone')\n")
     machine.env["PYTHONPATH"] = f"{broken.parents[1]}:{machine.env.get('PYTHONPATH', '')}"
-    done = machine.doctor(check=4, npu=False)
+    done = machine.doctor(check=4, npu=False, started=True)
     assert (
         "libcuda.so.1 is gone" in done.stdout and "error: --device cpu is not ready: TensorFlow (wrong)" in done.stderr
     )

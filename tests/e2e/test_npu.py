@@ -11,13 +11,14 @@ import pytest
 
 from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.training import checkpoints
-from tests.conftest import BIGGAN
+from tests import loaded
+from tests.conftest import made_once
 
 ROOT = Path(__file__).parents[2]
 FAKE = ROOT / "tests" / "fakes" / "ascend"
 SMALL = ["--preset", "digits", "--base-channels", "2", "--z-dim", "8", "--shared-dim", "4"]
-WHOLE = [*SMALL, "--batch", "8"]
-"""The digits' whole training, in a narrow network: 400 steps, a checkpoint and a grid at every 100."""
+WHOLE = [*SMALL, "--batch", "8", "--steps", "120", "--save-every", "30", "--sample-every", "30"]
+"""The digits' training with all that it does on its way, in a narrow network: four checkpoints and four grids."""
 TINY = [*SMALL, "--batch", "4", "--steps", "4", "--save-every", "2", "--sample-every", "4", "--log-every", "2"]
 RUN = "00000-digits-32-digits"
 has_adapter = pytest.mark.skipif(
@@ -32,8 +33,7 @@ def train(folder, *arguments, settings=TINY, path=FAKE, check=0, **variables):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     paths = os.pathsep.join(filter(None, [str(path), kept.get("PYTHONPATH")]))
     environment = dict(kept, PYTHONPATH=paths, FAKE_NPU_REPORT=str(folder / "report.json"), **variables)
-    command = [BIGGAN, "train", *settings, *map(str, arguments)]
-    done = subprocess.run(command, cwd=str(folder), env=environment, capture_output=True, text=True, timeout=600)
+    done = loaded.run(["train", *settings, *arguments], folder, environment)
     assert done.returncode == check, done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -58,16 +58,12 @@ def assert_same(found, wanted):
 
 @pytest.fixture(scope="module")
 def on_cpu(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cpu")
-    train(folder)
-    return folder
+    return made_once(tmp_path_factory, "npu-cpu", train)
 
 
 @pytest.fixture(scope="module")
 def whole_on_cpu(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    train(folder, settings=WHOLE)
-    return folder
+    return made_once(tmp_path_factory, "npu-whole", lambda folder: train(folder, settings=WHOLE))
 
 
 @has_adapter
@@ -76,11 +72,11 @@ def test_an_old_adapter_gives_the_weights_of_a_cpu(whole_on_cpu, tmp_path):
     """It patches no session; the device's number is in the environment."""
     asked = ["--device", "npu", "--device-id", 3, "--require-npu", "--json"]
     done = train(tmp_path, *asked, settings=WHOLE, FAKE_NPU_ERA="2021")
-    assert_same(state(tmp_path, 400), state(whole_on_cpu, 400))
+    assert_same(state(tmp_path, 120), state(whole_on_cpu, 120))
     assert json.loads(done.stdout)["used_npu"] is True
     assert "npu 3, allow_fp32_to_fp16 (the first 910's own default" in done.stderr
     assert "The model has been compiled on the Ascend AI processor, current graph id is" in done.stderr
-    assert "Iteration: 400/400, D_loss: " in done.stderr and ", StepTime: " in done.stderr
+    assert "Iteration: 120/120, D_loss: " in done.stderr and ", StepTime: " in done.stderr
     assert "compiled on the Ascend AI processor" in (tmp_path / "runs" / RUN / "npu.log").read_text()
     found = sessions(tmp_path)
     assert all(session["closed"] for session in found)
@@ -97,10 +93,10 @@ def test_an_old_adapter_gives_the_weights_of_a_cpu(whole_on_cpu, tmp_path):
 def test_loops_and_a_profile_give_the_weights_of_a_cpu(whole_on_cpu, tmp_path):
     """Of an adapter that makes every session one of the NPU."""
     option = ["--npu-option", "op_compiler_cache_mode=enable"]
-    asked = ["--device", "npu", "--steps-per-loop", 10, "--profile", "200:220", *option]
+    asked = ["--device", "npu", "--steps-per-loop", 10, "--profile", "60:80", *option]
     done = train(tmp_path, *asked, settings=WHOLE, FAKE_NPU_ERA="9.x", ASCEND_DEVICE_ID="1")
-    assert_same(state(tmp_path, 400), state(whole_on_cpu, 400))
-    assert "loops of 10 steps" in done.stderr and "profiled the steps 201 to 220" in done.stderr
+    assert_same(state(tmp_path, 120), state(whole_on_cpu, 120))
+    assert "loops of 10 steps" in done.stderr and "profiled the steps 61 to 80" in done.stderr
     plain, profiled, rest = (session for session in sessions(tmp_path) if session["kind"] == "npu")
     assert plain["device"] == 1 and all(session["closed"] for session in (plain, profiled, rest))
     assert plain["options"]["iterations_per_loop"] == 10 and plain["options"]["enable_data_pre_proc"] is True
@@ -110,7 +106,7 @@ def test_loops_and_a_profile_give_the_weights_of_a_cpu(whole_on_cpu, tmp_path):
     place = tmp_path / "runs" / RUN / "profile"
     assert wanted["output"] == str(place) and place.is_dir() and wanted["task_trace"] == "on"
     assert any("IterationOp" in graph["fetches"] for graph in plain["graphs"])
-    assert [record["steps_in_record"] for record in records(tmp_path)] == [10] * 40
+    assert [record["steps_in_record"] for record in records(tmp_path)] == [10] * 12
 
 
 @has_adapter

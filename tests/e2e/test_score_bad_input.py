@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from PIL import Image
 
 from biggan_cli.metrics import published
 from biggan_cli.metrics.published import GRAPH
+from tests import loaded
 from tests.conftest import BIGGAN
 from tests.e2e import scoring
 from tests.e2e.deployment import digests
@@ -393,10 +393,7 @@ def test_a_cache_and_a_run_that_cannot_be_written(own, shop):
     file.write_text('{"an": "earlier one"}\n')
     before = digests(own.folder)
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900))
-
-    done = own.biggan("score", "--num", 12, preexec_fn=limit)
+    done = own.biggan("score", "--num", 12, prelude=loaded.FULL_DISK.format(900))
     assert done.stdout.startswith("digit IS ") and "kept in" not in done.stdout
     assert re.search("warning: the reference's statistics are not kept: .*npz: File too large", done.stderr)
     assert f"warning: the score is not kept: runs/{run.name}/score/score.jsonl: File too large" in done.stderr

@@ -1,7 +1,6 @@
 """``biggan stats``: what is in its file, and that it serves."""
 
 import json
-import resource
 
 import numpy as np
 from PIL import Image
@@ -9,6 +8,7 @@ from PIL import Image
 from biggan_cli.data import datasets
 from biggan_cli.metrics.digit_classifier import GRAPH as CLASSIFIER
 from biggan_cli.rundir import sha256
+from tests import loaded
 from tests.conftest import small_cifar10
 from tests.e2e import scoring
 from tests.e2e.deployment import digests
@@ -125,14 +125,12 @@ def test_a_disk_that_is_full(bench):
     for number in range(3):
         Image.fromarray(np.full((32, 32, 3), 80 * number, np.uint8)).save(str(bench.folder / f"{number}.png"))
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
-
+    limit = loaded.FULL_DISK.format(9000)
     same = bench.save("same.npy", np.full((12, 32, 32, 3), 200, np.uint8))
     features = ["--extractor", "digits", "--out", "new.npz"]
     cases = (
         (["."], ["--out new.npz cannot be written: File too large"]),
         ([same], ["all 12 pictures of same.npy have the same features"]),
     )
-    refused(cases, bench.together(*(["stats", *source, *features] for source, _ in cases), check=1, preexec_fn=limit))
+    refused(cases, bench.together(*(["stats", *source, *features] for source, _ in cases), check=1, prelude=limit))
     assert not [path for path in bench.folder.iterdir() if "npz" in path.name]

@@ -6,13 +6,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import npu_bridge_cases
 import pytest
 
 import biggan_cli
+from tests.conftest import made_once
 
 FAKE = Path(__file__).parents[2] / "fakes" / "ascend"
 API = {
@@ -63,23 +63,12 @@ def run(*arguments, **changes):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """era → what its process found. It runs once, for all workers of pytest-xdist; the others wait for it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
+    """era → what its process found."""
     found = {}
 
     def result(era):
         if era not in found:
-            folder = shared / f"npu-bridge-{era}"
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                until = time.monotonic() + 300
-                while not (folder / "done").exists() and time.monotonic() < until:
-                    time.sleep(0.1)
-            else:
-                run_cases(era, folder)
+            folder = made_once(tmp_path_factory, f"npu-bridge-{era}", lambda folder: run_cases(era, folder))
             found[era] = dict(
                 json.loads((folder / "cases.json").read_text()),
                 report=json.loads((folder / "report.json").read_text()),
@@ -92,6 +81,7 @@ def results(tmp_path_factory):
 
 
 def run_cases(era, folder):
+    folder.mkdir()
     done = run(
         npu_bridge_cases.__file__,
         str(folder / "cases.json"),
@@ -101,7 +91,6 @@ def run_cases(era, folder):
     )
     (folder / "stderr").write_text(done.stderr)
     (folder / "stdout").write_text(done.stdout)
-    (folder / "done").touch()
     assert done.returncode == 0, done.stderr
 
 
