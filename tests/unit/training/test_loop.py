@@ -11,6 +11,7 @@ from biggan_cli.config import TrainConfig
 from biggan_cli.errors import StepFailed
 from biggan_cli.training import loop
 from biggan_cli.training.loop import Signals
+from biggan_cli.training.monitor import Ticks
 from biggan_cli.training.precision import COUNTS
 from biggan_cli.training.step import METRICS, TrainingGraph
 
@@ -70,10 +71,11 @@ def records_of(session, log_every):
     graph = TrainingGraph({}, None, None, None, METRICS + COUNTS)
     records, train = [], TrainConfig(steps=40, log_every=log_every, save_every=100, sample_every=100)
     stream = type("Stream", (), dict(write=staticmethod(records.append)))
-    hooks = [lambda step: None, lambda step: None, lambda record: None]
+    hooks = [lambda step, last: None, lambda step: None, lambda record: None]
+    ticks = Ticks(graph.names, train.batch, train.steps)
     with Signals() as signals:
         try:
-            loop.run(session, graph, train, range(1, 41), stream, *hooks, signals, lambda *words, **more: None)
+            loop.run(session, graph, train, range(1, 41), ticks, stream, *hooks, signals, lambda *words, **more: None)
         except StepFailed as error:
             return records, error.message
     return records, None

@@ -48,19 +48,17 @@ def test_what_a_scaled_loss_left_out_does_not_count():
 
 def test_a_resumed_run_drops_what_lies_beyond_its_step(tmp_path):
     run = RunDir(tmp_path)
-    with Records(run, 0) as records:
-        for step in (2, 4, 6):
-            records.write(record(step))
+    records = Records(run, 0)
+    for step in (2, 4, 6):
+        records.write(record(step))
     with open(str(run.stats), "a") as stats:
         stats.write('{"step": 8, "d_lo')  # the line that a crash cut off
-    with Records(run, 4) as records:
-        records.write(record(6))
+    Records(run, 4).write(record(6))
     assert [json.loads(line)["step"] for line in run.stats.read_text().splitlines()] == [2, 4, 6]
 
 
 def test_tensorboard_can_read_the_scalars(tmp_path):
-    with Records(RunDir(tmp_path), 0) as records:
-        records.write(record(2))
+    Records(RunDir(tmp_path), 0).write(record(2))
     (events,) = tmp_path.glob("events.*")
     found = {
         (event.step, value.tag): value.simple_value
