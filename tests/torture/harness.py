@@ -32,6 +32,10 @@ _TIMES = re.compile(r"second|bytes")
 """Fields of a record that two runs of the same have not in common."""
 
 
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
 class Kill(NamedTuple):
     """``step``: the last one that the log knows of; ``left``: what the killed process left half done."""
 
@@ -42,7 +46,7 @@ class Kill(NamedTuple):
     left: str
 
 
-def run_torture(folder: Path, kills: int, steps: int, seed: int, arguments: Sequence[str], tell=print) -> List[Kill]:
+def run_torture(folder: Path, kills: int, steps: int, seed: int, arguments: Sequence[str], tell=_tell) -> List[Kill]:
     """Train twice the same, the second time with ``kills`` kills, and compare.
 
     Raises:
