@@ -52,6 +52,7 @@ class RunDir:
         self.config = self.path / "config.json"
         self.log = self.path / "log.txt"
         self.stats = self.path / "stats.jsonl"
+        self.state = self.path / "state.json"
         self.reals = self.path / "reals.png"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
@@ -82,6 +83,18 @@ class RunDir:
         """
         with locked(self.path):
             yield
+
+    def is_held(self) -> Optional[str]:
+        """Who holds the run: ``process 4711 on host``; None: nobody."""
+        try:
+            with open(str(self.path / ".lock")) as holder:
+                try:
+                    fcntl.flock(holder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return holder.read().strip() or "another process"
+        except OSError:
+            pass
+        return None
 
     def finished(self, command: str) -> List["Finished"]:
         """What a command left in this run, the latest last; what has no manifest is not finished."""

@@ -11,6 +11,7 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
 from biggan_cli.core import first_values
 from biggan_cli.core import npu as npus
+from biggan_cli.core.foresight import TrainPlan, foresee
 from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.grids import ProgressGrids, write_reals
 from biggan_cli.core.npu import Part
@@ -23,7 +24,7 @@ from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, writ
 from biggan_cli.runtime.device import npu_looped, open_session, require
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf
-from biggan_cli.settings import NpuConfig
+from biggan_cli.settings import DryRun, NpuConfig
 from biggan_cli.training import checkpoints, loop, precision
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitor import Records
@@ -41,12 +42,6 @@ class TrainResult(NamedTuple):
     """Whether the adapter said so; None on other devices."""
 
 
-class TrainPlan(NamedTuple):
-    """What a dry run would do: the content of ``config.json``."""
-
-    plan: Mapping[str, Any]
-
-
 def no_copy(run: RunDir) -> None:
     """For a run that stays where it is."""
 
@@ -55,11 +50,11 @@ def start(
     config: RunConfig,
     npu: NpuConfig,
     outdir: Path,
-    dry_run: bool,
+    dry_run: Optional[DryRun],
     report: Report,
     after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
-    """Train a new run. A dry run reports the plan and touches nothing.
+    """Train a new run. A dry run reports the plan and leaves nothing.
 
     Args:
         after_save: called when the run begins, and after each checkpoint.
@@ -81,7 +76,7 @@ def start(
     if dry_run:
         check_writable(outdir)
         announce(record, npu, dataset, f"a new run in {outdir}", report)
-        return TrainPlan(configs.to_json(record))
+        return foresee(record, dataset, options, 0, outdir, dry_run, report)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
     with run.lock(), _recorded(run) as signals:
@@ -100,7 +95,7 @@ def resume(
     preset: Optional[str],
     other_data: Optional[str],
     outdir: Path,
-    dry_run: bool,
+    dry_run: Optional[DryRun],
     report: Report,
     after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
@@ -141,7 +136,7 @@ def resume(
         where = f"{run}, from step {reached}"
         if dry_run:
             announce(record, npu, dataset, where, report)
-            return TrainPlan(configs.to_json(record))
+            return foresee(record, dataset, options, reached, run.path, dry_run, report)
         signals = held.enter_context(_recorded(run))
         if stored.data_digest is not None:  # else with the first checkpoint: until then the recipe is open
             write_json(run.config, configs.to_json(record))
@@ -223,6 +218,7 @@ def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(npus.watched(run, train, job.npu, job.report))
         records = stack.enter_context(Records(run, checkpoint.step if checkpoint else 0))
+        records.add_picture("reals", run.reals, checkpoint.step if checkpoint else 0)
         grids = stack.enter_context(ProgressGrids(run, job.record))
         for part in npus.parts(checkpoint.step if checkpoint else 0, train.steps, job.npu.profile):
             if signal_number is None:
@@ -283,6 +279,7 @@ def _train_part(
 
         def sample(step: int) -> None:
             path = grids.draw(step, session.run(handles.variables))
+            records.add_picture("samples", path, step)
             report("line", text=f"drew {path}")
 
         if checkpoint is None and config.train.init_from:
