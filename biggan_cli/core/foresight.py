@@ -29,7 +29,7 @@ _BEST = 2
 """Checkpoints that are kept besides the last ones: the best by FID and by IS."""
 _RECORD_BYTES = 1600
 """Of one record: its line, and the same for TensorBoard."""
-_ENTRY_BYTES, _DESCRIPTION_BYTES = 45, 3000
+_ENTRY_BYTES, _DESCRIPTION_BYTES = 33, 2000
 """Of a checkpoint besides its values: an entry for each name, and what is said of the run."""
 
 

@@ -11,7 +11,7 @@ from biggan_cli.rundir import RunDir
 
 CURVES = ("d_loss", "g_loss", "real_logit", "fake_logit")
 _SECONDS = 1.0
-_LOG_BYTES = 16384
+_LOG_BYTES, _REMEMBERED = 16384, 4096
 _TICK = re.compile(r"\S+ \S+ step \d+/\d+  ")
 """A line of the log that says what a record says."""
 
@@ -112,7 +112,7 @@ class Follower:
             return []
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        self._end = (self._end + whole)[-64:]
+        self._end = (self._end + whole)[-_REMEMBERED:]
         new = [record for record in map(run_states.parsed_record, whole.splitlines()) if record]
         for record in new:
             self._add(record)

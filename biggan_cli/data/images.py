@@ -62,7 +62,7 @@ def preview(path: Path, longest: int) -> Tuple[bytes, Tuple[int, int]]:
         small = picture.convert("RGB")
     small.thumbnail((longest, longest), Image.BICUBIC)
     file = io.BytesIO()
-    small.save(file, format="JPEG", quality=90)
+    small.save(file, format="JPEG", quality=80)
     return file.getvalue(), (small.height, small.width)
 
 
