@@ -17,7 +17,7 @@ from biggan_cli.data.formats import prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS, UNFINISHED
 from biggan_cli.data.formats.source import Part, Source, check_classes
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError
-from biggan_cli.rundir import FULL, disk_full, sha256, whole_file, write_json
+from biggan_cli.rundir import FULL, cannot_be_written, sha256, whole_file, write_json
 from biggan_cli.runtime import workers
 
 _CHUNK = 32
@@ -164,7 +164,7 @@ def make_shards(
     except OSError as error:
         if error.errno not in FULL:
             raise
-        full = disk_full(job.out, error)
+        full = cannot_be_written(job.out, error)
         full.replace_detail("fix", f"make room, then {_GOES_ON}: {len(entries)} of {len(job.shards)} are finished")
         raise full from error
     except StepFailed as error:

@@ -1,33 +1,35 @@
 """Train a new run, or carry on with one."""
 
 import contextlib
-import signal
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Union
+
+import numpy as np
 
 import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
 from biggan_cli.core import first_values
 from biggan_cli.core import npu as npus
+from biggan_cli.core.endings import StateFile, recorded
 from biggan_cli.core.foresight import TrainPlan, foresee
 from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.grids import ProgressGrids, write_reals
 from biggan_cli.core.npu import Part
 from biggan_cli.core.plan import announce
-from biggan_cli.core.reporting import Report, log_error, logged
+from biggan_cli.core.reporting import Report, logged
 from biggan_cli.data import classes, datasets, pipeline
 from biggan_cli.data.datasets import Dataset
-from biggan_cli.errors import Interrupted, StepFailed, UsageError, is_interrupt
-from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, write_json
+from biggan_cli.errors import Interrupted, StepFailed, UsageError
+from biggan_cli.rundir import RunDir, check_writable, create_run, free_megabytes, open_run, write_json
 from biggan_cli.runtime.device import npu_looped, open_session, require
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.settings import DryRun, NpuConfig
 from biggan_cli.training import checkpoints, loop, precision
 from biggan_cli.training.checkpoints import Checkpoint
-from biggan_cli.training.monitor import Records
+from biggan_cli.training.monitor import Records, Ticks
 from biggan_cli.training.step import build
 
 
@@ -79,13 +81,13 @@ def start(
         return foresee(record, dataset, options, 0, outdir, dry_run, report)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
-    with run.lock(), _recorded(run) as signals:
+    with run.lock(), recorded(run, 0, config.train.steps) as (signals, state):
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         announce(record, npu, dataset, str(run), report)
         write_reals(run, dataset)
         after_save(run)
-        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), None)
+        return _train(_Job(run, record, npu, options, dataset, signals, state, report, after_save), None)
 
 
 def resume(
@@ -99,7 +101,9 @@ def resume(
     report: Report,
     after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
-    """Carry on with a run from its latest checkpoint, or from the start, under its own configuration.
+    """Carry on with a run from its latest sound checkpoint, or from the start, under its own configuration.
+
+    Later checkpoints, which are damaged, are kept aside; what was recorded after it is made again, the same.
 
     Args:
         values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
@@ -108,14 +112,13 @@ def resume(
 
     Raises:
         UsageError: no such run, a conflicting flag, or nothing left to do.
-        StepFailed: another process has the run, or its checkpoint is damaged.
+        StepFailed: another process has the run, or all of its checkpoints are damaged.
     """
     run = open_run(which, outdir, trained=False)
     with contextlib.ExitStack() as held:
-        if not dry_run:
-            held.enter_context(run.lock())
+        gone = None if dry_run else held.enter_context(run.lock())
         stored = read_record(run)
-        checkpoint = checkpoints.find(run) if checkpoints.steps(run) else None
+        checkpoint, faults = checkpoints.newest_sound(run)
         if stored.data_digest is None:
             if not checkpoint:
                 raise StepFailed(f"the imported checkpoint of {run} is gone", fix="biggan import-checkpoint, again")
@@ -135,18 +138,25 @@ def resume(
         precision.check(record.config.train)
         where = f"{run}, from step {reached}"
         if dry_run:
+            _say_what_is_unsound(run, checkpoint, faults, report)
             announce(record, npu, dataset, where, report)
             return foresee(record, dataset, options, reached, run.path, dry_run, report)
-        signals = held.enter_context(_recorded(run))
+        signals, state = held.enter_context(recorded(run, reached, steps))
+        report = logged(report, run.log)
+        if gone:
+            report("line", text=f"{gone} had this run, and is gone without having let go: taken over")
+        run.remove_leftovers()
+        _say_what_is_unsound(run, checkpoint, faults, report)
+        if faults:
+            checkpoints.go_back(run, checkpoint)
         if stored.data_digest is not None:  # else with the first checkpoint: until then the recipe is open
             write_json(run.config, configs.to_json(record))
-        report = logged(report, run.log)
         announce(record, npu, dataset, where, report)
         if stored.data_digest is None:
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
         after_save(run)
-        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save), checkpoint)
+        return _train(_Job(run, record, npu, options, dataset, signals, state, report, after_save), checkpoint)
 
 
 def _reading(report: Report) -> Callable[[int, int], None]:
@@ -179,24 +189,13 @@ def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> R
     return configs.replace(record, class_names=names, data_digest=dataset.digest, bn="standing")
 
 
-@contextlib.contextmanager
-def _recorded(run: RunDir) -> Iterator[loop.Signals]:
-    """What ends a run is also said in its log; an interrupt before the first step too names the way on."""
-    signals = loop.Signals()
-    try:
-        with signals:
-            yield signals
-    except BaseException as error:
-        if isinstance(error, Interrupted) or not is_interrupt(error):
-            log_error(run.log, error)
-            raise
-        interrupted = Interrupted(
-            "interrupted; what was saved before is kept",
-            signals.received or signal.SIGINT,
-            fix=f"biggan train --resume {run}",
+def _say_what_is_unsound(run: RunDir, checkpoint: Checkpoint, faults: Mapping[int, str], report: Report) -> None:
+    for step, fault in faults.items():
+        report(
+            "warning",
+            text=f"{run.checkpoint_prefix(step).name} is unsound, and kept aside in {run.unsound}: {fault}; "
+            f"going on from step {checkpoint.step}",
         )
-        log_error(run.log, interrupted)
-        raise interrupted from error
 
 
 class _Job(NamedTuple):
@@ -208,16 +207,19 @@ class _Job(NamedTuple):
     options: Mapping[str, Value]
     dataset: Dataset
     signals: loop.Signals
+    state: StateFile
     report: Report
     after_save: Callable[[RunDir], None]
 
 
 def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
-    began = time.time()
+    began = time.perf_counter()
     run, train, signal_number = job.run, job.record.config.train, None
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(npus.watched(run, train, job.npu, job.report))
-        records = stack.enter_context(Records(run, checkpoint.step if checkpoint else 0))
+        records = Records(run, checkpoint.step if checkpoint else 0)
+        if records.repaired:
+            job.report("line", text=records.repaired)
         records.add_picture("reals", run.reals, checkpoint.step if checkpoint else 0)
         grids = stack.enter_context(ProgressGrids(run, job.record))
         for part in npus.parts(checkpoint.step if checkpoint else 0, train.steps, job.npu.profile):
@@ -231,7 +233,7 @@ def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
             fix=f"biggan train --resume {run}",
         )
     used = watch.used if watch else None
-    return TrainResult(str(run), checkpoint.step, str(checkpoint.prefix), time.time() - began, used)
+    return TrainResult(str(run), checkpoint.step, str(checkpoint.prefix), time.perf_counter() - began, used)
 
 
 def _train_part(
@@ -263,35 +265,65 @@ def _train_part(
         if count > 1:
             handles = handles._replace(train_op=npu_looped(session, handles.train_op, count))
 
-        def save(step: int) -> None:
+        begun = checkpoint.record.get("ticks") if checkpoint else None
+        ticks = Ticks(handles.names, config.train.batch, config.train.steps, begun)
+
+        def save(step: int, last: bool) -> None:
             arrays = session.run(handles.variables)
-            saved = checkpoints.save(
-                lambda prefix: checkpoints.write_arrays(arrays, prefix),
-                run,
-                step,
-                dict(run=configs.to_json(record)),
-                config.train.keep_checkpoints,
-            )
-            if read_record(run) != record:
-                write_json(run.config, configs.to_json(record))
+            try:
+                records.write_to_disk()
+                saved = checkpoints.save(
+                    lambda prefix: checkpoints.write_arrays(arrays, prefix),
+                    run,
+                    step,
+                    dict(run=configs.to_json(record), ticks=ticks.begun()),
+                    config.train.keep_checkpoints,
+                )
+                if read_record(run) != record:
+                    write_json(run.config, configs.to_json(record))
+            except (StepFailed, OSError) as error:
+                unsaved = _unsaved(run, step, arrays, error)
+                if last:
+                    raise unsaved from error
+                report("warning", text=f"{unsaved.message}; {unsaved.hint}; the next save tries again")
+                return
+            job.state.write(step=step)
             report("line", text=f"saved {saved.prefix}")
             job.after_save(run)
 
         def sample(step: int) -> None:
-            path = grids.draw(step, session.run(handles.variables))
+            try:
+                path = grids.draw(step, session.run(handles.variables))
+            except OSError as error:
+                report("warning", text=f"the grid of step {step} is not kept: {error.strerror or error}")
+                return
             records.add_picture("samples", path, step)
             report("line", text=f"drew {path}")
 
+        def told(tick: Optional[Mapping[str, Any]]) -> None:
+            if watch:
+                watch(tick)
+            if tick:
+                job.state.write(step=tick["step"])
+
         if checkpoint is None and config.train.init_from:
-            save(0)  # from now on the run needs nobody else's files
+            save(0, False)  # from now on the run needs nobody else's files
         steps = range(part.first + count, part.last + 1, count)
-        ended = loop.run(
-            session, handles, config.train, steps, records, save, sample, watch or _unwatched, job.signals, report
-        )
+        ended = loop.run(session, handles, config.train, steps, ticks, records, save, sample, told, job.signals, report)
     if part.profiled:
         report("line", text=f"profiled the steps {part.first + 1} to {part.last}: biggan profile {run}")
     return ended
 
 
-def _unwatched(record: Optional[Mapping[str, Any]]) -> None:
-    """Nobody has to be told which device it is."""
+def _unsaved(run: RunDir, step: int, arrays: Mapping[str, np.ndarray], error: Exception) -> StepFailed:
+    """What is said where a checkpoint could not be written."""
+    name = run.checkpoint_prefix(step).name
+    message = f"checkpoint {name} could not be written: {str(getattr(error, 'strerror', None) or error).lower()}"
+    needed = sum(array.nbytes for array in arrays.values()) / 1e6
+    kept = checkpoints.steps(run)
+    return StepFailed(
+        error.message if isinstance(error, StepFailed) else message,
+        fix=f"make room, then biggan train --resume {run}",
+        hint=f"{free_megabytes(run.path):.1f} MB are free there, it needs {needed:.1f} MB; "
+        + (f"the checkpoints before it are kept, the last of step {kept[-1]}" if kept else "there is none before it"),
+    )

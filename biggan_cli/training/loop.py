@@ -1,7 +1,6 @@
 """The loop around the training graph: steps, ticks, grids, checkpoints, and a clean end."""
 
 import contextlib
-import math
 import signal
 import time
 from typing import Callable, Iterator, Mapping, Optional
@@ -20,20 +19,23 @@ def run(
     graph: TrainingGraph,
     train: TrainConfig,
     steps: range,
+    ticks: Ticks,
     records: Records,
-    save: Callable[[int], None],
+    save: Callable[[int, bool], None],
     sample: Callable[[int], None],
     watch: Callable[[Optional[Mapping]], None],
     signals: "Signals",
     report: Callable,
 ) -> Optional[int]:
-    """The steps, with ``save(step)`` and ``sample(step)`` at their intervals, and at the end of all.
+    """The steps, with ``save(step, last)`` and ``sample(step)`` at their intervals, and at the end of all.
 
-    Ctrl-C, SIGTERM and SIGHUP end it after the step in progress, saved; a second one ends it at once.
+    Ctrl-C, SIGTERM and SIGHUP end it after the step in progress, saved; a second one ends it at once. SIGUSR1 saves
+    after the step in progress, and nothing else changes: a save that has no place in the intervals makes no record.
 
     Args:
         graph: its ``train_op`` does all steps of ``steps.step``.
         steps: numbers of the last step of each run: ``range(1, 401)``, or in loops of 10 ``range(10, 401, 10)``.
+        ticks: holds what the run was in the middle of when it was saved.
         watch: called after the first run, and with each record.
 
     Returns:
@@ -42,7 +44,6 @@ def run(
     Raises:
         StepFailed: a loss or a gradient is not finite.
     """
-    ticks = Ticks(graph.names, train.batch, train.steps)
     with signals.waiting_for_a_step():
         for step in steps:
             began = time.perf_counter()
@@ -52,14 +53,15 @@ def run(
                 watch(None)
             report("advance", what="training", done=step, total=train.steps)
             last = step == steps[-1] or signals.received is not None
-            saving = last or step % train.save_every == 0
-            if saving or step % train.log_every == 0:
+            saving = step == steps[-1] or step % train.save_every == 0
+            recording, keeping = saving or step % train.log_every == 0, saving or last or signals.save_asked
+            if (recording or keeping) and not ticks.are_finite():
+                raise StepFailed(
+                    f"a loss or gradient is not finite at step {step}",
+                    hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",
+                )
+            if recording:
                 record = ticks.record(step)
-                if not all(value is None or math.isfinite(value) for value in record.values()):
-                    raise StepFailed(
-                        f"a loss or gradient is not finite at step {step}",
-                        hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",
-                    )
                 if ticks.lost_steps >= _MOST_LOST and record["loss_scale"] <= 1.0:
                     raise StepFailed(
                         f"the last {ticks.lost_steps} steps up to {step} overflow, with the loss at its least scale",
@@ -76,8 +78,9 @@ def run(
                     remaining_seconds=record["remaining_seconds"],
                 )
             began = time.perf_counter()
-            if saving:
-                save(step)
+            if keeping:
+                signals.save_asked = False
+                save(step, last)
             if step == train.steps or signals.received is not None or step % train.sample_every == 0:
                 sample(step)
             ticks.add_maintenance(time.perf_counter() - began)
@@ -87,7 +90,7 @@ def run(
 
 
 class Signals:
-    """Notes the first Ctrl-C, SIGTERM or SIGHUP; a second one acts as if nothing caught it.
+    """Notes the first Ctrl-C, SIGTERM or SIGHUP; a second one acts as if nothing caught it. And each SIGUSR1.
 
     Each interrupts at once, except while steps are taken: then the loop ends after the step. What is noted is
     not lost where C code drops a KeyboardInterrupt. Under ``nohup``, which ignores SIGHUP, it stays ignored.
@@ -95,6 +98,7 @@ class Signals:
 
     def __init__(self):
         self.received: Optional[int] = None
+        self.save_asked = False
         self._at_once = True
 
     @contextlib.contextmanager
@@ -112,11 +116,16 @@ class Signals:
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             numbers.append(signal.SIGHUP)
         self._before = {number: signal.signal(number, self._note) for number in numbers}
+        self._usr1_before = signal.signal(signal.SIGUSR1, self._ask_to_save)
         return self
 
     def __exit__(self, *exception) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.signal(signal.SIGUSR1, self._usr1_before)
+
+    def _ask_to_save(self, number, frame) -> None:
+        self.save_asked = True
 
     def _note(self, number, frame) -> None:
         self.received = number
