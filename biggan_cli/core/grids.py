@@ -13,6 +13,7 @@ from biggan_cli.inference.sampler import Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.latents import z_of_seeds
 from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.runtime.device import release_memory
 from biggan_cli.training import checkpoints
 
 GRID_COLUMNS = 10
@@ -79,6 +80,7 @@ class ProgressGrids:
         self._sampler.standing_moments(config.train.truncation)
         pictures = images.to_uint8(np.concatenate(list(self._sampler.images(self._z, self._y))))
         rows = np.split(pictures, len(self._names))
+        release_memory()
         encoded = images.png(images.labelled_grid(rows, self._names))
         path = first = self._run.sample_grid(step)
         for number in itertools.count(2):
