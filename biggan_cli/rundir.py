@@ -43,7 +43,8 @@ READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 """Numbers of errors of a place that may not be written to."""
 _HELD = (errno.EAGAIN, errno.EACCES)
 """Numbers of errors of a lock that another process has."""
-_LOCK = ".lock"
+LOCK = ".lock"
+"""In which file of a folder its lock is."""
 _PATIENCE = 0.5
 """Seconds in which a lock that somebody only looks at is free again."""
 _WRITTEN_UNDER_LOCK = {
@@ -97,17 +98,7 @@ class RunDir:
 
     def is_held(self) -> Optional[str]:
         """Who holds the run's lock, ``process 4711 on host``, without disturbing that one; None: nobody."""
-        try:
-            holder = os.open(str(self.path / _LOCK), os.O_RDONLY)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(holder, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError as error:
-            return _note_in(holder) if error.errno in _HELD else None
-        finally:
-            os.close(holder)
-        return None
+        return holder_of(self.path)
 
     def remove_leftovers(self) -> None:
         """What a process that held the lock and was killed left half written; for the one that holds it now."""
@@ -217,7 +208,7 @@ def locked(folder: Path) -> Iterator[Optional[str]]:
         StepFailed: another process holds it, or nothing can be written there.
     """
     try:
-        holder = os.open(str(folder / _LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+        holder = os.open(str(folder / LOCK), os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         if error.errno not in (*FULL, *READ_ONLY):
             raise
@@ -232,6 +223,21 @@ def locked(folder: Path) -> Iterator[Optional[str]]:
             _note(holder, "")
     finally:
         os.close(holder)
+
+
+def holder_of(folder: Path) -> Optional[str]:
+    """Who holds a folder's lock, without disturbing that one; None: nobody."""
+    try:
+        holder = os.open(str(folder / LOCK), os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(holder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return (_note_in(holder) or "another process") if error.errno in _HELD else None
+    finally:
+        os.close(holder)
+    return None
 
 
 def _take(holder: int, folder: Path) -> None:
@@ -322,7 +328,7 @@ def create_run(outdir: Path, name: str) -> RunDir:
     check_place(outdir)
     try:
         outdir.mkdir(parents=True, exist_ok=True)
-        with open(str(outdir / _LOCK), "a") as holder:
+        with open(str(outdir / LOCK), "a") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)
             number = max((_number(path) for path in outdir.iterdir() if _NUMBERED.match(path.name)), default=-1) + 1
             run = RunDir(outdir / f"{number:05d}-{name}")

@@ -289,10 +289,10 @@ class _Pace:
     """Tells how far it is, a few times a second."""
 
     def __init__(self, report: Report, total: int):
-        self._report, self._total, self._done, self._began = report, total, 0, time.time()
+        self._report, self._total, self._done, self._began = report, total, 0, time.perf_counter()
 
     def tell(self) -> None:
         self._done += 1
         if self._done % _CHUNK == 0 or self._done == self._total:
-            rate = self._done / max(time.time() - self._began, 1e-6)
+            rate = self._done / max(time.perf_counter() - self._began, 1e-6)
             self._report("advance", what="preparing", done=self._done, total=self._total, per_second=rate)

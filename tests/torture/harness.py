@@ -26,6 +26,8 @@ SETTINGS = [*TINY, "--save-every", "2", "--log-every", "3", "--sample-every", "4
 PHASES = ("starting", "stepping", "saving", "drawing")
 _STARTING = 4.0
 """Seconds within which a process that is only starting is killed."""
+_LINES = (rb"step (\d+)/", rb"saved \S*model-(\d+)", rb"saved \S*model-(\d+)", rb"drew \S*step_(\d+)")
+"""One of them sets a kill off: before a save, or after one and before a grid or the next step, or after a grid."""
 _SPAN = 0.25
 """Seconds after a line within which a kill falls: some steps, saves and grids of a tiny network."""
 _TIMES = re.compile(r"second|bytes")
@@ -111,9 +113,10 @@ def _killed(command: Sequence[str], goal: int, starting: bool, random_: random.R
         if starting:
             time.sleep(random_.uniform(0, _STARTING))
         else:
+            word = random_.choice(_LINES)
             for line in process.stderr:
-                said = re.match(rb"step (\d+)/|saved \S*model-(\d+)", line)
-                if said and int(said.group(1) or said.group(2)) >= goal:
+                said = re.match(word, line)
+                if said and int(said.group(1)) >= goal:
                     break
             time.sleep(random_.uniform(0, _SPAN))
         killed = process.poll() is None
