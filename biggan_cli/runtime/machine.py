@@ -3,8 +3,9 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Iterator, List, Optional
 
+from biggan_cli.runtime import memory
 from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import tf
 
@@ -55,19 +56,12 @@ class MemoryMeter:
 
     def process_bytes(self) -> Optional[int]:
         """None where the system does not say."""
-        return _resident()["VmHWM"] if self._counts else None
+        return memory.resident()["VmHWM"] if self._counts else None
 
     def gpu_bytes(self) -> Optional[int]:
         """None without a GPU, or where TensorFlow does not say."""
         peak = _gpu_memory("peak", self._device)
         return None if peak is None or self._gpu_before is None else peak - self._gpu_before
-
-
-def _resident() -> Dict[str, int]:
-    """Bytes that the process has in memory, ``VmRSS``, and the most that it had, ``VmHWM``."""
-    lines = (_PROC / "status").read_text().splitlines()
-    found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("VmRSS", "VmHWM"))}
-    return {name: int(kilobytes) * 1024 for name, kilobytes in found.items()}
 
 
 def _forget_peak() -> bool:
