@@ -49,8 +49,9 @@ class Found(NamedTuple):
         like = self.likeness
         words = (
             f"{self.way}: the nearest training picture of a sample is {like.median:.3g} away{self.unit} (median), "
-            f"that of a {self.against} picture {like.real_median:.3g}; {like.below} of {like.samples} samples are nearer "
-            f"than {100 - 100 * SHARE:.0f} % of {like.reals} {self.against} pictures, {like.expected:.1f} would be by chance"
+            f"that of a {self.against} picture {like.real_median:.3g}; {like.below} of {like.samples} samples are "
+            f"nearer than {100 - 100 * SHARE:.0f} % of {like.reals} {self.against} pictures, by chance it would be "
+            f"{like.expected:.1f}"
         )
         if like.equal:
             return f"{words}; {like.equal} are training pictures to the last level: copies"
