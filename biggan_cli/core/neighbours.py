@@ -37,7 +37,8 @@ class Neighbour(NamedTuple):
 
 
 class Found(NamedTuple):
-    """In one way to compare: of each sample its neighbours, and what that says."""
+    """In one way to compare: of each sample its neighbours, and what that says; distances in pixels are root mean
+    squares."""
 
     way: str
     unit: str
@@ -48,7 +49,7 @@ class Found(NamedTuple):
     def sentence(self) -> str:
         like = self.likeness
         words = (
-            f"{self.way}: the nearest training picture of a sample is {like.median:.3g} away{self.unit} (median), "
+            f"{self.way}: the nearest training picture of a sample is {like.median:.3g}{self.unit} away (median), "
             f"that of a {self.against} picture {like.real_median:.3g}; {like.below} of {like.samples} samples are "
             f"nearer than {100 - 100 * SHARE:.0f} % of {like.reals} {self.against} pictures, by chance it would be "
             f"{like.expected:.1f}"
@@ -128,7 +129,7 @@ class TrainingSet:
 
         result = nearest(queries, blocks(), self._config.count, self._passed_over(own, offset))
         pixels = np.sqrt(np.prod(samples.shape[1:]))
-        return self._found("pixels", " in grey levels of 255", result, offset, pixels, against)
+        return self._found("pixels", " levels of 255", result, offset, pixels, against)
 
     def _in_features(self, samples: np.ndarray, network: Extractor, report: Report) -> Found:
         size, place = samples.shape[1:3], sources.Place(run=self._run)

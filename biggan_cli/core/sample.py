@@ -22,6 +22,7 @@ from biggan_cli.settings import LatentsConfig, SampleConfig
 
 GRID_ROWS = 20
 FLOATS = "samples.npz"
+_NEIGHBOURS = ("neighbours.png", "neighbours-features.png")
 _LONGEST_NAME = 200
 
 
@@ -34,6 +35,7 @@ class SampleResult(NamedTuple):
     grid: str
     npz: Optional[str]
     sheets: Optional[str] = None
+    neighbours: Optional[str] = None
     copies: Tuple[str, ...] = ()
 
 
@@ -79,8 +81,9 @@ def sample(run: RunDir, settings: SampleConfig, report: Report) -> SampleResult:
         report("line", text=f"grid.png shows {shown} of them: the first {GRID_COLUMNS} of each class")
     npz = str(step.path / FLOATS) if settings.npz else None
     sheets = str(step.path / "sheets") if settings.sheets else None
+    near = str(step.path / _NEIGHBOURS[0]) if training else None
     grid_file = str(step.path / "grid.png")
-    return SampleResult(str(step.path), len(latents.names), drawer.step, grid_file, npz, sheets, copies)
+    return SampleResult(str(step.path), len(latents.names), drawer.step, grid_file, npz, sheets, near, copies)
 
 
 def sample_arrays(run: RunDir, settings: SampleConfig, stream: Optional[BinaryIO], report: Report) -> ArrayResult:
@@ -194,7 +197,7 @@ def _look_for_copies(
     for row, place in enumerate(shown.places):
         index[place]["neighbours"] = listed(found, row)
     words = [f"{index[place]['seed']} {index[place]['class_name']}" for place in shown.places]
-    for entry, name in zip(found, ("neighbours.png", "neighbours-features.png")):
+    for entry, name in zip(found, _NEIGHBOURS):
         images.write_png(folder / name, training.picture(shown.pictures, words, entry))
     return tuple(entry.sentence() for entry in found)
 

@@ -408,11 +408,12 @@ def test_what_ends_the_feeding_ends_the_program(tmp_path):
 
 
 def test_a_fed_program_that_never_ends(tmp_path):
-    with pytest.raises(ToolError, match="did not end within 0.3 seconds"):
+    with pytest.raises(ToolError, match=r"did not end within 0\.3 seconds"):
         fed(tmp_path, "cat > /dev/null; sleep 60", time_limit=0.3)
 
 
 def test_a_program_to_feed_that_is_not_there(tmp_path):
-    with pytest.raises(NotReady, match="nowhere cannot be started"):
-        with process.fed(["nowhere"], tmp_path, os.environ, tmp_path / "log", "nowhere"):
-            pass
+    with pytest.raises(NotReady, match="nowhere cannot be started"), process.fed(
+        ["nowhere"], tmp_path, os.environ, tmp_path / "log", "nowhere"
+    ):
+        pass
