@@ -57,7 +57,7 @@ def sweep(run: RunDir, settings: SweepConfig, default_data: Optional[str], repor
         ("with", how),
     ]
     report("table", title=f"drawing from {run}", rows=rows)
-    quiet = _once(without_tables(report))
+    quiet = without_tables(report)
     described = configs.asdict(configs.replace(settings, draw=draw))
     pictures, scores = [], []
     with run.step("sample", settings.name, described, checkpoint.inputs(), packages()) as step:
@@ -67,7 +67,7 @@ def sweep(run: RunDir, settings: SweepConfig, default_data: Optional[str], repor
             with generators.open_generator(run, own, [], quiet) as opened:
                 pictures.append(images.to_uint8(np.concatenate(list(opened.sampler.images(z, y)))))
             if settings.score:
-                scores.append(_scored(run, settings, own, default_data, quiet))
+                scores.append(_scored(run, settings, own, default_data, _without_warnings(quiet)))
                 report("line", text=f"truncation {truncation_text(truncation)}: {_numbers(scores[-1])}")
             else:
                 report("advance", what="drawing", done=done, total=len(settings.truncations))
@@ -95,8 +95,13 @@ def table(result: SweepResult) -> Tuple[List[str], List[List[str]]]:
 
 
 def words(result: SweepResult) -> str:
-    """Below the table: whether the numbers compare with others, and the first of them in a sentence."""
-    return score_words.words(result.scores[:1])
+    """Below the table: whether the numbers compare with others, and where it says of what each is."""
+    shared = [
+        text for text in result.scores[0]["warnings"] if all(text in record["warnings"] for record in result.scores)
+    ]
+    comparable = all(record["comparable"] for record in result.scores)
+    lines = [f"comparable with published scores: {'yes' if comparable else 'no'}", *(f"  - {text}" for text in shared)]
+    return "\n".join([*lines, "sweep.json says in a sentence what each is a score of"])
 
 
 def _in_a_row(asked: LatentsConfig) -> LatentsConfig:
@@ -127,14 +132,6 @@ def _curves(scores: List[Dict[str, Any]]) -> List[Curve]:
     return [Curve(name, value) for name, value in zip(names, values)]
 
 
-def _once(report: Report) -> Report:
-    """``report`` without warnings that were there already."""
-    heard = set()
-
-    def tell(event: str, **fields) -> None:
-        if event != "warning" or fields["text"] not in heard:
-            report(event, **fields)
-        if event == "warning":
-            heard.add(fields["text"])
-
-    return tell
+def _without_warnings(report: Report) -> Report:
+    """``report`` for a score whose warnings come once for all, see :func:`words`."""
+    return lambda event, **fields: None if event == "warning" else report(event, **fields)
