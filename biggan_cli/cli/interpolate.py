@@ -14,6 +14,7 @@ from biggan_cli.settings import DRAW_BATCH, EASES, FORMATS, MODES, InterpolateCo
 
 MAX_FRAMES = 10000
 _MOST_CELLS = 1024
+_PACE = "Pace and layout"
 _ENDINGS = {".gif": "gif", ".webp": "webp", ".png": "strip", ".mp4": "mp4", "": "png"}
 
 
@@ -39,13 +40,14 @@ def interpolate(
         ),
     ] = "class",
     frames: Annotated[int, typer.Option("--frames", metavar="N", help="From one stop to the next, both counted.")] = 11,
-    fps: Annotated[float, typer.Option("--fps", metavar="N", help="Frames in a second.")] = 5.0,
+    fps: Annotated[float, typer.Option("--fps", metavar="N", help="Frames in a second.", rich_help_panel=_PACE)] = 5.0,
     loop: Annotated[
         Optional[bool],
         typer.Option(
             "--loop/--no-loop",
             help="Go on to the first stop, and play for ever; or end at the last.",
             show_default="--loop for gif and webp",
+            rich_help_panel=_PACE,
         ),
     ] = None,
     seeds: Annotated[
@@ -59,7 +61,13 @@ def interpolate(
     ] = None,
     grid: Annotated[
         Optional[str],
-        typer.Option("--grid", metavar="4x4", help="Columns and rows.", show_default="4x4, or as --seeds fill"),
+        typer.Option(
+            "--grid",
+            metavar="4x4",
+            help="Columns and rows.",
+            show_default="4x4, or as --seeds fill",
+            rich_help_panel=_PACE,
+        ),
     ] = None,
     ease: Annotated[
         str,
@@ -67,6 +75,7 @@ def interpolate(
             "--ease",
             metavar="linear|cosine",
             help="At one speed, or slowly near the stops.",
+            rich_help_panel=_PACE,
             autocompletion=options.among(*EASES),
         ),
     ] = "linear",
