@@ -11,7 +11,7 @@ def write_npz(
 ) -> None:
     """``name``, uint8 of this shape, in batches along its first axis; then the other arrays. Not compressed.
 
-    The bytes depend on the arrays alone. Nothing is held in memory but a batch.
+    The bytes depend on the arrays, and on whether the place can be gone back in. Nothing is held in memory but a batch.
     """
     with zipfile.ZipFile(file, "w") as archive:
         with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:

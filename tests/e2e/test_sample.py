@@ -1,18 +1,18 @@
 """Sampling through the console script: seeds, classes, latents, files."""
 
+import io
 import json
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
 
 from biggan_cli.data import datasets
 from biggan_cli.data.images import to_uint8
 from biggan_cli.rundir import sha256
 from tests.conftest import BIGGAN, read_picture
-from tests.e2e.scoring import Bench
+from tests.e2e.scoring import Bench, arrays_in
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,9 @@ def test_neighbours_are_the_nearest_training_pictures(made):
         np.testing.assert_allclose([near["distance"] for near in found], np.sort(distances)[:3], atol=1e-4)
         assert found[0]["class_name"] == digits.class_names[digits.labels[found[0]["index"]]]
         assert len(entry["neighbours"]["features of digits"]) == 3
-    nearest = np.sqrt(cdist(held_out, training, "sqeuclidean").min(axis=1) / training.shape[1])
+    squares = [np.square(rows).sum(axis=1) for rows in (held_out, training)]
+    nearest = squares[0] + (squares[1] - 2 * (held_out @ training.T)).min(axis=1)
+    nearest = np.sqrt(nearest / training.shape[1])
     assert f"that of a held-out picture {np.median(nearest):.3g}" in done.stdout
     assert "0 of 6 samples are nearer than 99 % of 500 held-out pictures" in done.stdout
     assert "no sign of copies" in done.stdout
@@ -265,7 +267,7 @@ def test_a_scored_sweep_keeps_what_score_says(made, studio):
 
 
 def piped(studio, *arguments):
-    command = [BIGGAN, "sample", *arguments, "--out", "-"]
+    command = [BIGGAN, "sample", *map(str, arguments), "--out", "-"]
     return subprocess.Popen(
         command, cwd=str(studio.folder), env=studio.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -275,7 +277,11 @@ def test_a_pipe_gets_an_npz_and_nothing_else(made, studio):
     with piped(studio, "--seeds", "0-4") as process:
         content, words = process.communicate(timeout=300)
     assert process.returncode == 0, words
-    assert content == (studio.folder / "drawn.npz").read_bytes()
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        wanted = arrays_in(studio.folder / "drawn.npz")
+        assert found.files == list(wanted)
+        for name, array in wanted.items():
+            np.testing.assert_array_equal(found[name], array)
     assert b"pictures  5" in words
 
 
@@ -323,5 +329,5 @@ def test_a_run_whose_data_went_away(made, studio, tmp_path):
     config = json.loads((run / "config.json").read_text())
     config["config"]["train"]["data"] = "npz:/nowhere/pictures.npz"
     (run / "config.json").write_text(json.dumps(config))
-    done = studio.biggan("sample", run, "--neighbours", 2, check=2)
+    done = studio.biggan("sample", run, "--neighbours", 2, check=1)
     assert "/nowhere/pictures.npz" in done.stderr and not list((run / "sample").glob("0*"))
