@@ -26,6 +26,7 @@ from biggan_cli.cli import (
     msame_run,
     prepare,
     profile,
+    report,
     sample,
     score,
     stats,
@@ -114,6 +115,7 @@ app.command("msame-run")(msame_run.msame_run)
 app.command("verify")(verify.verify)
 app.command("score")(score.score)
 app.command("stats")(stats.stats)
+app.command("report")(report.report)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("profile")(profile.profile)
