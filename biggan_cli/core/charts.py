@@ -22,6 +22,8 @@ MOST_POINTS = 400
 """Of a line; a longer one is thinned to the lowest and highest value of each part."""
 _OUTLIERS = 4.0
 """How many times higher than its bulk a chart must be before what sticks out is cut."""
+_FROM_ZERO = 0.6
+"""An axis begins at 0 where its lowest value is below this part of the highest."""
 _FEW = 20
 _BULK = (2.0, 98.0)
 
@@ -141,7 +143,8 @@ def limits(values: np.ndarray, log: bool = False) -> Tuple[float, float, bool]:
     low, high = low - room, high + room
     if log:
         return 10.0**low, 10.0**high, cut
-    if low < 0 <= float(values.min()):  # no negative numbers at the axis of what has none
+    least = float(values.min())
+    if least >= 0 and (low < 0 or low < _FROM_ZERO * high):  # no negative numbers where there are none
         low = 0.0
     return low, high, cut
 

@@ -113,7 +113,8 @@ def _keys(data: RunData) -> List[Tuple[str, str, str]]:
     standing, record = data.standing, data.record
     keys.append(("step", f"{standing.step:,}", f"of {standing.steps:,}" if standing.steps else ""))
     if record and record.data_digest:
-        keys.append(("pictures seen", f"{standing.step * record.config.train.batch:,}", "by each generator update"))
+        shown = standing.step * record.config.train.batch * record.config.train.d_steps
+        keys.append(("real pictures", f"{shown:,}", "shown to the discriminator"))
     seconds = facts.trained_seconds(data.ticks)
     if seconds:
         keys.append(
@@ -127,7 +128,7 @@ def _keys(data: RunData) -> List[Tuple[str, str, str]]:
         keys.append((name, value, how))
     if record:
         generator, discriminator = facts.parameters(record)
-        keys.append(("parameters", f"{generator / 1e6:.3g} M", f"generator; discriminator {discriminator / 1e6:.3g} M"))
+        keys.append(("parameters", f"{generator:,}", f"generator; discriminator {discriminator:,}"))
     return keys
 
 
