@@ -131,7 +131,8 @@ def _origin(record: RunRecord, origin: Optional[Mapping[str, Any]]) -> List[Comm
 def _asked(command: str, manifest: Mapping[str, Any], record: RunRecord, latest: Optional[int]) -> List[str]:
     """The options that a result was made with, without what would happen unasked."""
     config, usual, details = dict(manifest["config"]), asdict(USUAL[command]), manifest["details"]
-    tool, draw, latents = (dict(config.pop(part, None) or {}) for part in ("tool", "draw", "latents"))
+    parts = (config.pop(part, None) for part in ("tool", "draw", "latents"))
+    tool, draw, latents = (dict(part) if isinstance(part, dict) else {} for part in parts)  # of verify: how many
     extra = [str(word) for word in config.pop("extra", None) or ()]
     truncation = config.pop("truncation", draw.pop("truncation", "run"))
     words: List[str] = []

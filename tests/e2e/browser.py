@@ -45,6 +45,8 @@ class Browser:
             if hasattr(self, "_session"):
                 self._call("DELETE", "")
         finally:
+            if hasattr(self, "_http"):
+                self._http.close()
             self._driver.terminate()
             self._driver.communicate(timeout=30)
             shutil.rmtree(self._profile, ignore_errors=True)  # a part of it may still be written to

@@ -1,5 +1,6 @@
 """``biggan report`` of a run that went the whole way, looked at in a real browser."""
 
+import html
 import json
 import re
 import shutil
@@ -39,7 +40,7 @@ while (walker.nextNode()) {
   if (!text || node.closest("script") || !node.getClientRects().length) continue;
   const style = getComputedStyle(node);
   const color = node.closest("svg") ? style.fill : style.color;
-  const [a, b] = [luminance(numbers(color)), luminance(numbers(behind(node)))];
+  const [a, b] = [luminance(numbers(color)), luminance(behind(node))];
   const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   if (ratio < least[0]) least = [ratio, text];
 }
@@ -121,7 +122,7 @@ def test_the_file_needs_no_other(page):
 
 
 def test_it_says_what_is_in_the_run(reported, page):
-    text = re.sub(r"<[^>]+>", "\n", page.read_text(encoding="utf-8"))
+    text = html.unescape(re.sub(r"<[^>]+>", "\n", page.read_text(encoding="utf-8")))
     scores = [json.loads(line) for line in (reported / "score" / "score.jsonl").read_text().splitlines()]
     compared = json.loads((reported / "verify" / "00000" / "verify.json").read_text())["differences"]
     for words in (
@@ -173,7 +174,7 @@ def test_the_slider_takes_a_finger(opened):
     opened.size(*PHONE, mobile=True)
     opened.devtools("Emulation.setTouchEmulationEnabled", enabled=True)
     box = "document.getElementById('step').scrollIntoView({block: 'center', behavior: 'instant'});"
-    x, y, width, height = opened.run(
+    x, y, _, height = opened.run(
         box + "const b = document.getElementById('step').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]"
     )
     assert height >= 44
@@ -198,9 +199,9 @@ def test_without_scripts_the_last_grid_stands_there(opened, page):
 
 def test_a_chart_tells_the_values_under_the_pointer(opened, reported):
     record = json.loads((reported / "stats.jsonl").read_text().splitlines()[0])
-    box = "document.querySelector('.chart').scrollIntoView({block: 'center', behavior: 'instant'});"
+    box = "document.querySelector('#curves .chart').scrollIntoView({block: 'center', behavior: 'instant'});"
     x, y, width = opened.run(
-        box + "const b = document.querySelector('.chart').getBoundingClientRect(); return [b.x, b.y + 60, b.width]"
+        box + "const b = document.querySelector('#curves .chart').getBoundingClientRect(); return [b.x, b.y + 60, b.width]"
     )
     opened.devtools("Input.dispatchMouseEvent", type="mouseMoved", x=x + width * 0.15, y=y)
     tip = opened.run(

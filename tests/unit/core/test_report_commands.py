@@ -128,8 +128,8 @@ def test_results_are_asked_for_again(asked_for, command, settings):
     if command == "to-bin":
         batch, truncation = settings.batch or 1, 2.0 if settings.truncation == "run" else settings.truncation
         decided = configs.replace(settings, batch=batch, truncation=truncation)
-    function = command.replace("-", "_")
-    assert asked_for(line_of(command, decided), function, function)[1] == settings
+    function, more = command.replace("-", "_"), dict(latents=16) if command == "verify" else {}
+    assert asked_for(line_of(command, decided, **more), function, function)[1] == settings
 
 
 @pytest.mark.parametrize(
