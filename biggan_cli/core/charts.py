@@ -20,7 +20,7 @@ _LETTER = 6.2
 """About how wide a letter of a legend is."""
 MOST_POINTS = 400
 """Of a line; a longer one is thinned to the lowest and highest value of each part."""
-_OUTLIERS = 4.0
+_OUTLIERS = 8.0
 """How many times higher than its bulk a chart must be before what sticks out is cut."""
 _FROM_ZERO = 0.6
 """An axis begins at 0 where its lowest value is below this part of the highest."""

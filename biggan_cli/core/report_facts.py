@@ -77,9 +77,9 @@ def environment(data: RunData) -> Rows:
     for score in data.scores:
         made.setdefault(f"biggan {score.get('biggan')}, {score.get('lane')}", []).append("score")
     rows += [(", ".join(dict.fromkeys(commands)), words) for words, commands in made.items()]
-    toolkits = (entry.manifest["details"] for name in ("atc", "msame-run") for entry in data.results.get(name, ()))
-    tools = [f"{details.get('toolkit')}{' (emulated)' * bool(details.get('emulated'))}" for details in toolkits]
-    return rows + [("toolkit", tool) for tool in dict.fromkeys(tools)]
+    details = (entry.manifest["details"] for name in ("atc", "msame-run") for entry in data.results.get(name, ()))
+    tools = dict.fromkeys(str(found["toolkit"]) for found in details if found.get("toolkit"))
+    return rows + [("toolkit", tool) for tool in tools]
 
 
 def configuration(record: RunRecord) -> Rows:
@@ -112,6 +112,13 @@ def parameters(record: RunRecord) -> Tuple[int, int]:
 def duration_words(seconds: float) -> str:
     """``1:41 min``, ``2:03:10 h``."""
     return duration(seconds) + (" h" if round(seconds) >= 3600 else " min")
+
+
+def plain(value: Any) -> str:
+    """A value of a manifest in words: numbers without a needless 0, lists with commas."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _split(line: str) -> Tuple[str, str]:

@@ -23,7 +23,7 @@ _CAPTIONS = {"grid.png": "Samples, a row for each class"}
 
 
 class _Section:
-    """A part of the page: its anchor, its heading and what is in it."""
+    """A part of the page: its anchor, which is also its word in the contents, its heading, and what is in it."""
 
     def __init__(self, anchor: str, heading: str, *content):
         self.anchor, self.heading, self.content = anchor, heading, content
@@ -36,7 +36,9 @@ class _Section:
 def page(data: RunData) -> str:
     """The whole file."""
     sections = [section for section in _sections(data) if section]
-    contents = [element("li", element("a", section.heading, href=f"#{section.anchor}")) for section in sections]
+    contents = [
+        element("li", element("a", section.anchor.capitalize(), href=f"#{section.anchor}")) for section in sections
+    ]
     style, script = (_resource(name) for name in ("report.css", "report.js"))
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     return Template(_resource("report.html")).substitute(
@@ -163,7 +165,7 @@ def _history(data: RunData) -> Optional[_Section]:
     said = f"The same latents at {len(data.history)} of the {data.history_total} steps that were drawn."
     if len(data.history) == data.history_total:
         said = f"The same latents at each step that was drawn ({data.history_total})."
-    said += " Reduced to fit here." if any(grid.picture.smaller for grid in data.history) else ""
+    said += " Compressed to fit here." if any(grid.picture.smaller for grid in data.history) else ""
     return _Section("samples", "Samples", element("p", said), control, element("div", frames, class_="frames"))
 
 
@@ -196,8 +198,8 @@ def _sheet(sheet: Sheet) -> Html:
     words = [f"sample/{sheet.result.name}/{sheet.file}"]
     words += [f"step {draw['checkpoint']}"] if draw.get("checkpoint") else []
     truncation = draw.get("truncation", config.get("truncation"))
-    words.append("no truncation" if truncation is None else f"truncation {truncation}")
-    words += [f"{draw['weights']} weights"] if draw.get("weights") else []
+    words.append("no truncation" if truncation is None else f"truncation {facts.plain(truncation)}")
+    words += [f"{str(draw['weights']).replace('ema', 'EMA')} weights"] if draw.get("weights") else []
     return _figure(sheet.picture, name, f"{name}: {', '.join(words)}")
 
 
@@ -235,8 +237,8 @@ def _verified(found: Verified) -> Optional[_Section]:
             (f"{entry['images']}", "pictures"),
             (f"{entry['max_abs']:.2g}", "largest difference"),
             (f"{entry['mean_abs']:.2g}", "mean difference"),
-            ("equal" if psnr is None else f"{psnr:.1f} dB", "PSNR"),
-            (f"{100 * entry['changed']:.2f} %", "changed pixels"),
+            ("equal" if psnr is None else f"{psnr:.1f}\u00a0dB", "PSNR"),
+            (f"{100 * entry['changed']:.2f}\u00a0%", "changed pixels"),
             ("yes" if entry.get("ok") else "no", "near enough"),
         ]
         rows.append(cells)
@@ -302,7 +304,7 @@ def _environment(data: RunData) -> _Section:
 
 
 def _figure(picture: Picture, alt: str, caption: str) -> Html:
-    reduced = " (reduced to fit here)" if picture.smaller else ""
+    reduced = " (compressed to fit here)" if picture.smaller else ""
     return element("figure", _image(picture, alt), element("figcaption", caption + reduced))
 
 

@@ -1,13 +1,11 @@
 """The scores of a report: those that were measured alike share a table, and each says what it is a score of."""
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 from biggan_cli.core.markup import Html, element, joined, table
 from biggan_cli.core.score_words import numbers
 
 Record = Mapping[str, Any]
-_SENTENCES = 6
-"""So many scores of a table each have their sentence; of more the latest of each source has."""
 
 
 class Group(NamedTuple):
@@ -64,13 +62,21 @@ def _table(group: Group) -> Html:
 
 
 def _sentences(group: Group) -> Html:
-    """What is pasted with a number, and why it compares with published ones or not."""
-    records = group.records
-    if len(records) > _SENTENCES:
-        records = list({record["label"]: record for record in records}.values())
-    reasons = dict.fromkeys(str(reason) for record in records for reason in record.get("why_incomparable") or ())
-    compares = "Comparable with published scores." if not reasons else None
+    """What is pasted with a number, and why it compares with published ones or not: of the latest of each source.
+
+    Those of earlier steps are folded: they differ in numbers alone.
+    """
+    latest = {record["label"]: record for record in group.records}.values()
+    reasons = dict.fromkeys(str(reason) for record in latest for reason in record.get("why_incomparable") or ())
+    compares = "Comparable with published scores."
     if reasons:
         compares = f"Not comparable with published scores: {'; '.join(reasons)}."
-    lines = [element("li", record["sentence"]) for record in records]
-    return element("div", element("ul", lines, class_="plain"), element("p", compares), class_="quiet")
+    folded = None
+    if len(latest) < len(group.records):
+        summary = element("summary", f"The sentences of all {len(group.records)}")
+        folded = element("details", summary, _list(group.records))
+    return element("div", _list(latest), element("p", compares), folded, class_="quiet")
+
+
+def _list(records: Iterable[Record]) -> Html:
+    return element("ul", [element("li", record["sentence"]) for record in records], class_="plain")

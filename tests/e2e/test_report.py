@@ -201,7 +201,8 @@ def test_a_chart_tells_the_values_under_the_pointer(opened, reported):
     record = json.loads((reported / "stats.jsonl").read_text().splitlines()[0])
     box = "document.querySelector('#curves .chart').scrollIntoView({block: 'center', behavior: 'instant'});"
     x, y, width = opened.run(
-        box + "const b = document.querySelector('#curves .chart').getBoundingClientRect(); return [b.x, b.y + 60, b.width]"
+        box
+        + "const b = document.querySelector('#curves .chart').getBoundingClientRect(); return [b.x, b.y + 60, b.width]"
     )
     opened.devtools("Input.dispatchMouseEvent", type="mouseMoved", x=x + width * 0.15, y=y)
     tip = opened.run(
