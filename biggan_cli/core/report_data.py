@@ -103,6 +103,11 @@ class Reader:
         self.problems: List[str] = []
         self.inputs: Dict[str, str] = {}
 
+    def note(self, problem: str) -> None:
+        """Remember what could not be read, once."""
+        if problem not in self.problems:
+            self.problems.append(problem)
+
     def attempt(self, path: Path, read: Callable[[Path], T], otherwise: T) -> T:
         """What ``read`` makes of a file; where it cannot, ``otherwise``, and a sentence. Nothing is said of none."""
         if not path.exists():
@@ -115,7 +120,7 @@ class Reader:
         except DAMAGE as error:
             said = getattr(error, "message", None) or str(error) or type(error).__name__
             said = said.replace(f"{self.run.path}/", "")
-            self.problems.append(said if name in said else f"{name} cannot be shown: {said}")
+            self.note(said if name in said else f"{name} cannot be shown: {said}")
             return otherwise
 
     def lines(self, path: Path) -> List[Mapping[str, Any]]:
@@ -133,7 +138,7 @@ class Reader:
                 else:
                     bad += bool(line.strip())
             if bad:
-                self.problems.append(f"{path.relative_to(self.run.path)}: {bad} of its lines cannot be read")
+                self.note(f"{path.relative_to(self.run.path)}: {bad} of its lines cannot be read")
             return records
 
         return self.attempt(path, read, [])
@@ -155,7 +160,7 @@ def gather(run: RunDir, most_grids: int) -> RunData:
     reader = Reader(run)
     record = reader.attempt(run.config, lambda path: configs.from_json(read_json(path), path.name), None)
     if record is None and not run.config.exists():
-        reader.problems.append("config.json is missing")
+        reader.note("config.json is missing")
     ticks = [tick for tick in reader.lines(run.stats) if _is_number(tick.get("step"))]
     results = {command: reader.results(command) for command in USUAL}
     latest, origin = _checkpoints(reader)
@@ -175,7 +180,7 @@ def gather(run: RunDir, most_grids: int) -> RunData:
         log=reader.attempt(run.log, lambda path: path.read_text(encoding="utf-8", errors="replace"), ""),
         ticks=ticks,
         scores=scores,
-        hero=_hero(reader, record, grids, sheets),
+        hero=_hero(reader, record, history, sheets),
         reals=reader.attempt(run.reals, still, None),
         history=history,
         history_total=len(grids),
@@ -249,7 +254,7 @@ def _scores(reader: Reader) -> List[Mapping[str, Any]]:
         if all(isinstance(score.get(key), kind) for key, kind in wanted.items()):
             scores.append(score)
     if len(scores) < len(records):
-        reader.problems.append(f"score/score.jsonl: {len(records) - len(scores)} of its records are none of a score")
+        reader.note(f"score/score.jsonl: {len(records) - len(scores)} of its records are none of a score")
     return scores
 
 
@@ -259,15 +264,15 @@ def _commands(reader: Reader, record: Optional[RunRecord], origin, latest, resul
     try:
         return commands(record, origin, latest, results, scores)
     except DAMAGE as error:
-        reader.problems.append(f"the commands cannot be told from the manifests: {error}")
+        reader.note(f"the commands cannot be told from the manifests: {error}")
         return []
 
 
-def _hero(reader: Reader, record: Optional[RunRecord], grids, sheets: Sequence[Sheet]) -> Optional[Picture]:
-    """The last grid of samples, cut; else the latest drawn sheet."""
-    if grids and record:
+def _hero(reader: Reader, record: Optional[RunRecord], history: Sequence[Grid], sheets: Sequence[Sheet]):
+    """The last grid of samples that is sound, cut; else the latest drawn sheet."""
+    if history and record:
         size, classes = record.config.model.resolution, min(len(record.class_names), GRID_CLASSES)
-        path = grids[-1][1]
+        path = reader.run.sample_grid(history[-1].step)
         found = reader.attempt(path, lambda path: mosaic(path, size, GRID_COLUMNS, classes), None)
         if found:
             return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from biggan_cli.errors import StepFailed
 
@@ -43,12 +43,11 @@ def still(path: Path) -> Picture:
     """A picture of a run, decoded once to know that it is whole.
 
     Raises:
-        StepFailed: it is too large to look at.
+        StepFailed: it is no picture, or too large to look at.
         OSError, ValueError, SyntaxError: it is damaged.
     """
     data = path.read_bytes()
-    with Image.open(io.BytesIO(data)) as picture:
-        _check_size(picture, path)
+    with _opened(path, data) as picture:
         kind = picture.format
         picture.load()
         if len(data) <= MOST_BYTES and max(picture.size) <= MOST_SIDE and kind in _TYPES:
@@ -63,8 +62,7 @@ def animation(path: Path) -> Animation:
         as :func:`still`.
     """
     data = path.read_bytes()
-    with Image.open(io.BytesIO(data)) as picture:
-        _check_size(picture, path)
+    with _opened(path, data) as picture:
         count, kind, size = getattr(picture, "n_frames", 1), picture.format, picture.size
         shown = sorted({round(place) for place in np.linspace(0, count - 1, min(_STRIP, count))})
         frames = []
@@ -89,8 +87,7 @@ def mosaic(path: Path, resolution: int, columns: int, classes: int) -> Optional[
         None where the grid is not of that shape.
     """
     cell = resolution * max(1, 64 // resolution)  # as a labelled grid enlarges them
-    with Image.open(str(path)) as picture:
-        _check_size(picture, path)
+    with _opened(path, path.read_bytes()) as picture:
         pixels = np.asarray(picture.convert("RGB"))
     if pixels.shape[0] != classes * cell or pixels.shape[1] < columns * cell:
         return None
@@ -123,7 +120,13 @@ def _uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _check_size(picture: Image.Image, path: Path) -> None:
+def _opened(path: Path, data: bytes) -> Image.Image:
+    """A picture whose size was looked at before anything is decoded."""
+    try:
+        picture = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        raise StepFailed(f"{path} is no picture") from None
     width, height = picture.size
     if width * height > _MOST_PIXELS:
-        raise StepFailed(f"{path.name} is too large to show: {width}x{height} pixels")
+        raise StepFailed(f"{path} is too large to show: {width}x{height} pixels")
+    return picture
