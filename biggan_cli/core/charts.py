@@ -13,7 +13,7 @@ import numpy as np
 from biggan_cli.core.markup import Html, element
 
 WIDTH, HEIGHT = 400, 236
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 10, 30, 36
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 30, 36
 _CLASSES = "abcd"
 MOST_SERIES = len(_CLASSES)
 _LETTER = 6.2

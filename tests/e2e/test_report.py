@@ -211,6 +211,12 @@ def test_a_chart_tells_the_values_under_the_pointer(opened, reported):
     assert tip == [
         f"step 2\ndiscriminator  {record['d_loss']:.4g}\ngenerator  {record['g_loss']:.4g}".replace("-", "−")
     ]
+    over = """
+const tip = document.querySelector(".tip:not([hidden])").getBoundingClientRect();
+const chart = document.querySelector("#curves .chart").getBoundingClientRect();
+return tip.top >= chart.top && tip.bottom <= chart.bottom && tip.left >= chart.left && tip.right <= chart.right;
+"""
+    assert opened.run(over) is True
     opened.devtools("Input.dispatchMouseEvent", type="mouseMoved", x=5, y=5)
     assert opened.run("return [...document.querySelectorAll('.tip')].every(tip => tip.hidden)") is True
 

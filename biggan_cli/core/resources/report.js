@@ -51,7 +51,7 @@
       var scale = svg.clientWidth / svg.viewBox.baseVal.width, left = x * scale + 10;
       if (left + tip.offsetWidth > svg.clientWidth) { left = Math.max(0, x * scale - 10 - tip.offsetWidth); }
       tip.style.left = left + "px";
-      tip.style.top = svg.offsetTop + 34 * scale + "px";
+      tip.style.top = svg.getBoundingClientRect().top - svg.parentNode.getBoundingClientRect().top + 34 * scale + "px";
     };
     var hide = function () {
       tip.hidden = true;
