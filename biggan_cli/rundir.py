@@ -5,8 +5,8 @@
     runs/00003-cifar10-32-seed/
       config.json  log.txt  stats.jsonl  events.*  reals.png  samples/step_001000.png
       checkpoints/model-001000.{index,data-…,json}
-      sample/<name>/{manifest.json,index.json,grid.png,000000.png …}
-      interpolate/<name>.gif  interpolate/<name>.manifest.json
+      sample/<name>/{manifest.json,index.json,grid.png,000000.png …,sheets/,neighbours.png,sweep.json,curve.png}
+      interpolate/<name>.{gif,webp,mp4,png,manifest.json}  interpolate/<name>/000000.png …
       freeze/generator.{pb,spec.json,manifest.json}
       bin/<name>/{manifest.json,index.json,z/000000.bin …,y/000000.bin …}
       atc/<name>.{om,log,manifest.json}
@@ -152,7 +152,8 @@ class RunDir:
                 with contextlib.suppress(FileNotFoundError):
                     target.unlink()
                 for path in sorted(work.iterdir()):
-                    os.replace(str(path), str(parent / path.name))
+                    move = _take_place if path.is_dir() else os.replace  # a folder may be left of a killed process
+                    move(path, parent / path.name)
                 write_json(target, manifest)
                 step.path = parent
             else:

@@ -12,6 +12,9 @@ EXTRACTORS = ("inception", "digits")
 EXAMINED_DEVICES = ("cpu", "gpu", "npu")
 ARCHIVE_FORMS = ("python", "matlab")
 BENCHED = ("train", "sample", "frozen")
+MODES = ("class", "z", "both")
+EASES = ("linear", "cosine")
+FORMATS = ("gif", "webp", "png", "strip", "mp4")
 
 
 @dataclass(frozen=True)
@@ -57,25 +60,89 @@ class LatentsConfig:
 
 
 @dataclass(frozen=True)
+class ExtractorConfig:
+    """Which network looks at the pictures; None: Inception, of digits that were trained on here their classifier.
+
+    ``inception`` is the graph's file, None: found by itself; ``fetch`` lets it be downloaded.
+    """
+
+    name: Optional[str] = None
+    inception: Optional[str] = None
+    fetch: bool = False
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class NeighboursConfig:
+    """What ``sample`` looks for in the training set: ``count`` neighbours of each picture that is shown.
+
+    ``data`` is where the training set is, None: where it was.
+    """
+
+    count: int
+    data: Optional[str] = None
+    extractor: ExtractorConfig = ExtractorConfig()
+
+
+@dataclass(frozen=True)
 class SampleConfig:
-    """What ``sample`` draws, and whether it keeps the unrounded floats."""
+    """What ``sample`` draws, and what it leaves besides pictures and grid.
+
+    ``weights`` are those of ``draw`` if they were asked for. ``sheets`` is the side of a sheet in pictures. ``out`` is
+    a file, or - for standard output, that gets the pictures instead of the run.
+    """
 
     draw: DrawConfig = DrawConfig()
     latents: LatentsConfig = LatentsConfig()
+    weights: Optional[str] = None
+    from_graph: bool = False
     npz: bool = False
+    sheets: Optional[int] = None
+    neighbours: Optional[NeighboursConfig] = None
+    out: Optional[str] = None
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """What ``sample`` draws of several truncations: a row of the same seeds for each, and scores if they are wanted.
+
+    ``num`` pictures a score, None: as ``score`` has it.
+    """
+
+    truncations: Tuple[Optional[float], ...]
+    draw: DrawConfig = DrawConfig()
+    latents: LatentsConfig = LatentsConfig()
+    score: bool = False
+    num: Optional[int] = None
+    extractor: ExtractorConfig = ExtractorConfig()
     name: Optional[str] = None
 
 
 @dataclass(frozen=True)
 class InterpolateConfig:
-    """What ``interpolate`` draws: a square grid of latents, their class moved from one to another."""
+    """What ``interpolate`` draws: a grid of latents that moves from stop to stop.
+
+    ``path`` are the classes of the stops. ``frames`` go from a stop to the next, both counted. None: ``loop`` as the
+    format is played, ``grid`` (columns, rows) as square as it gets, ``seeds`` the first. ``out`` is a place that gets
+    the film instead of the run.
+    """
 
     draw: DrawConfig = DrawConfig()
-    start: str = ""
-    end: str = ""
-    seeds: Tuple[int, ...] = tuple(range(16))
+    weights: Optional[str] = None
+    from_graph: bool = False
+    path: Tuple[str, ...] = ()
+    flags: Tuple[str, ...] = ("--path",)
+    """What named the classes of ``path``: one for each, or one for all."""
+    mode: str = "class"
+    seeds: Optional[Tuple[int, ...]] = None
+    grid: Optional[Tuple[int, int]] = None
     frames: int = 11
     fps: float = 5.0
+    loop: Optional[bool] = None
+    ease: str = "linear"
+    format: str = "gif"
+    out: Optional[str] = None
     name: Optional[str] = None
 
 
@@ -172,19 +239,6 @@ class VerifyConfig:
     num: int = 16
     min_psnr: float = 40.0
     name: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class ExtractorConfig:
-    """Which network looks at the pictures; None: Inception, of digits that were trained on here their classifier.
-
-    ``inception`` is the graph's file, None: found by itself; ``fetch`` lets it be downloaded.
-    """
-
-    name: Optional[str] = None
-    inception: Optional[str] = None
-    fetch: bool = False
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Options that several commands share, and the parsers of values with a grammar."""
 
+import copy
 import re
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -42,6 +43,13 @@ def among(*choices: str) -> Callable[[str], List[str]]:
     return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
+def in_panel(option: Any, panel: str) -> Any:
+    """The same option, in a panel of its own in the help: for those that few need."""
+    info = copy.copy(option.__metadata__[0])
+    info.rich_help_panel = panel
+    return Annotated[option.__origin__, info]
+
+
 RunArgument = Annotated[
     Optional[str],
     typer.Argument(
@@ -61,7 +69,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 NameOption = Annotated[
     Optional[str], typer.Option("--name", help="Name of the result; none: the next free one.", show_default=False)
 ]
-_DRAWN = "What a run draws"
+DRAWN = "What a run draws"
 _WEIGHTS = dict(metavar="ema|raw", help="Averaged weights, or the last.", autocompletion=among(*WEIGHTS))
 _BN = dict(
     metavar="standing|moving",
@@ -155,16 +163,16 @@ DrawnNumOption = Annotated[
         "--num",
         help="Pictures that a run draws.",
         show_default="50000; with digits 5000; of an offline model: all",
-        rich_help_panel=_DRAWN,
+        rich_help_panel=DRAWN,
     ),
 ]
 DrawnWeightsOption = Annotated[
-    Optional[str], typer.Option("--weights", rich_help_panel=_DRAWN, show_default="ema", **_WEIGHTS)
+    Optional[str], typer.Option("--weights", rich_help_panel=DRAWN, show_default="ema", **_WEIGHTS)
 ]
-DrawnBnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=_DRAWN, **_BN)]
-DrawnCheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=_DRAWN, **_CHECKPOINT)]
-DrawnTruncationOption = Annotated[Optional[str], typer.Option("--truncation", rich_help_panel=_DRAWN, **_TRUNCATION)]
-DrawnSeedsOption = Annotated[Optional[str], typer.Option("--seeds", rich_help_panel=_DRAWN, **_SEEDS)]
+DrawnBnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=DRAWN, **_BN)]
+DrawnCheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=DRAWN, **_CHECKPOINT)]
+DrawnTruncationOption = Annotated[Optional[str], typer.Option("--truncation", rich_help_panel=DRAWN, **_TRUNCATION)]
+DrawnSeedsOption = Annotated[Optional[str], typer.Option("--seeds", rich_help_panel=DRAWN, **_SEEDS)]
 DrawnOmOption = Annotated[
     Optional[str],
     typer.Option(
@@ -172,9 +180,14 @@ DrawnOmOption = Annotated[
         metavar="NAME",
         help="The offline model of --source om.",
         show_default="latest",
-        rich_help_panel=_DRAWN,
+        rich_help_panel=DRAWN,
     ),
 ]
+FromGraphOption = Annotated[
+    bool, typer.Option("--from-graph", help="Draw from the frozen graph, not from a checkpoint.", rich_help_panel=DRAWN)
+]
+DrawnDeviceOption = in_panel(DeviceOption, DRAWN)
+DrawnBatchOption = in_panel(DrawBatchOption, DRAWN)
 FetchInceptionOption = Annotated[
     bool, typer.Option("--fetch-inception", help="Download the graph into the cache, if it is not there.")
 ]
@@ -260,6 +273,14 @@ def parse_truncation(text: str) -> Optional[float]:
         raise UsageError(f"--truncation {text} is not a number", fix="--truncation 2, or --truncation none") from None
     validate_truncation(value)
     return value
+
+
+def parse_truncations(text: Optional[str]) -> Tuple[Optional[float], ...]:
+    """``0.5,1,none`` → 0.5, 1.0, None: none twice; nothing given is none of them."""
+    values = tuple(parse_truncation(part.strip()) for part in text.split(",")) if text is not None else ()
+    if len(set(values)) < len(values):
+        raise UsageError(f"--truncation {text} names a value twice", fix="each of them once")
+    return values
 
 
 def parse_seeds(text: str) -> Tuple[int, ...]:

@@ -76,6 +76,29 @@ def require_frozen_checkpoint(run: RunDir, spec: GraphSpec) -> None:
         )
 
 
+def check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig, weights: Optional[str]) -> None:
+    """A frozen graph is what it was made: options that say otherwise are not passed over.
+
+    Args:
+        weights: those of ``asked`` if they were asked for.
+
+    Raises:
+        UsageError: one of them does.
+    """
+    given = [("--truncation", asked.truncation, spec.truncation)] if asked.truncation != "run" else []
+    given += [("--checkpoint", asked.checkpoint, str(spec.step))] if asked.checkpoint not in (None, "latest") else []
+    given += [("--bn", asked.bn, spec.bn)] if asked.bn is not None else []
+    given += [("--weights", weights, spec.weights)] if weights is not None else []
+    for flag, value, frozen in given:
+        if value != frozen:
+            if flag == "--truncation":
+                value, frozen = configs.truncation_text(value), configs.truncation_text(frozen)
+            raise UsageError(
+                f"the graph in {run} was frozen with {flag} {frozen}, not {value}",
+                fix=f"biggan freeze {run} {flag} {value}",
+            )
+
+
 def described(draw: DrawConfig) -> str:
     """How pictures are drawn, in words, of settings that :func:`decide` gave."""
     return f"{draw.weights} weights, {draw.bn} statistics, truncation {configs.truncation_text(draw.truncation)}"

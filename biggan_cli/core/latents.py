@@ -76,12 +76,12 @@ def _read(asked: LatentsConfig, z_dim: int, num_classes: int) -> Latents:
     path = Path(asked.file)
     if asked.classes or asked.seeds or asked.num is not None:
         raise UsageError("--latents brings its own z and y", fix="leave --classes, --seeds and --num out")
-    wanted = f"an .npz with z, float [N, {z_dim}], and y, whole numbers [N] from 0 to {num_classes - 1}"
+    wanted = f"an .npz with z, float [N, {z_dim}], and y, or labels, whole numbers [N] from 0 to {num_classes - 1}"
     if not path.is_file():
         raise UsageError(f"--latents {path} is not a file", fix=wanted)
     try:
         with np.load(str(path), allow_pickle=False) as archive:
-            z, y = archive["z"], archive["y"]
+            z, y = archive["z"], archive["y" if "y" in archive else "labels"]
     except KeyError as error:
         raise UsageError(f"--latents {path} lacks z or y", fix=wanted) from error
     except Exception as error:  # NumPy meets a damaged archive with whatever its parser trips over

@@ -104,7 +104,7 @@ def of_run(
     record, spec, ran, checkpoint = generators.read_record(run), None, None, None
     if set(kinds) != {"checkpoint"}:
         spec = read_spec(run)
-        _check_frozen(run, spec, asked, config.weights)
+        generators.check_frozen(run, spec, asked, config.weights)
         draw = asked = generators.as_frozen(spec, asked)
         if "checkpoint" in kinds:
             generators.require_frozen_checkpoint(run, spec)
@@ -233,26 +233,6 @@ def how_drawn(facts: Dict[str, Any]) -> str:
 def truncation_words(truncation: Truncation) -> str:
     """``2``, ``none`` or ``unknown``."""
     return UNKNOWN if truncation == UNKNOWN else configs.truncation_text(truncation)
-
-
-def _check_frozen(run: RunDir, spec: GraphSpec, asked: DrawConfig, weights: Optional[str]) -> None:
-    """A frozen graph is what it was made: options that say otherwise are not passed over.
-
-    Raises:
-        UsageError: one of them does.
-    """
-    given = [("--truncation", asked.truncation, spec.truncation)] if asked.truncation != "run" else []
-    given += [("--checkpoint", asked.checkpoint, str(spec.step))] if asked.checkpoint not in (None, "latest") else []
-    given += [("--bn", asked.bn, spec.bn)] if asked.bn is not None else []
-    given += [("--weights", weights, spec.weights)] if weights is not None else []
-    for flag, value, frozen in given:
-        if value != frozen:
-            if flag == "--truncation":
-                value, frozen = configs.truncation_text(value), configs.truncation_text(frozen)
-            raise UsageError(
-                f"the graph in {run} was frozen with {flag} {frozen}, not {value}",
-                fix=f"biggan freeze {run} {flag} {value}",
-            )
 
 
 def _device_run(run: RunDir, spec: GraphSpec, name: Optional[str]) -> Finished:

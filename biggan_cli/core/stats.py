@@ -1,12 +1,12 @@
 """Statistics of features of pictures, as a file that scores are compared with."""
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from biggan_cli import protocols
 from biggan_cli.core import extractors, references, sources
 from biggan_cli.core.features import features_of
+from biggan_cli.core.outside import check_free
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.metrics import digit_classifier, feature_file, inception
@@ -81,9 +81,4 @@ def _check_place(out: Path) -> None:
     """
     if out.suffix != ".npz":
         raise UsageError(f"--out {out} does not end in .npz", fix=f"--out {out.stem or 'statistics'}.npz")
-    if out.exists():
-        raise UsageError(f"--out {out} exists", fix="another --out, or remove it")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}", fix=f"mkdir -p {out.parent}")
-    if not os.access(str(out.absolute().parent), os.W_OK | os.X_OK):
-        raise UsageError(f"--out {out}: nothing can be written to {out.parent}", fix="--out in another folder")
+    check_free(out)

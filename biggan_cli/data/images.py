@@ -1,8 +1,8 @@
-"""Pictures: uint8 to [-1, 1] and back, PNG, labelled grids, GIF. Arrays are NHWC, RGB."""
+"""Pictures: uint8 to [-1, 1] and back, PNG, labelled grids and sheets. Arrays are NHWC, RGB."""
 
 import io
 from pathlib import Path
-from typing import List, Sequence
+from typing import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 FILTER = "bicubic"
 """How pictures are resized, by its name in Pillow, which widens it where it reduces: anti-aliased."""
 _MARGIN = 4
+_TITLE = 20
 _PAPER = 255
 _INK = 0
 _LONGEST = 32
@@ -61,6 +62,12 @@ def write_png(path: Path, image_u8: np.ndarray) -> None:
     Image.fromarray(image_u8).save(str(path), format="PNG")
 
 
+def read_png(path: Path) -> np.ndarray:
+    """uint8 [H, W, 3] of what :func:`write_png` left."""
+    with Image.open(str(path)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
 def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:
     """Rows of pictures with a label before each row.
 
@@ -103,13 +110,14 @@ def tiled(images_u8: np.ndarray, columns: int) -> np.ndarray:
     return cells.reshape(rows, columns, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
 
 
-def write_gif(path: Path, frames_u8: List[np.ndarray], fps: float) -> None:
-    """An endless animation of pictures [H, W, 3] uint8; GIF counts time in hundredths of a second."""
-    palette = [Image.fromarray(frame).convert("P", palette=Image.ADAPTIVE) for frame in frames_u8]
-    duration = max(round(100.0 / fps), 2) * 10
-    palette[0].save(
-        str(path), format="GIF", save_all=True, append_images=palette[1:], duration=duration, loop=0, disposal=1
-    )
+def titled(picture_u8: np.ndarray, title: str) -> np.ndarray:
+    """The same picture [H, W, 3] with a line of words above it, cut where it is too narrow for them."""
+    height, width = picture_u8.shape[:2]
+    canvas = Image.new("RGB", (width, height + _TITLE), (_PAPER,) * 3)
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default()
+    draw.text((_MARGIN, (_TITLE - 11) // 2), _drawable(title), fill=(_INK,) * 3, font=font)
+    canvas.paste(Image.fromarray(picture_u8), (0, _TITLE))
+    return np.asarray(canvas)
 
 
 def _enlarged(images_u8: np.ndarray) -> np.ndarray:

@@ -141,7 +141,9 @@ def _names_in(folder: Path) -> List[str]:
         results += of_sample is not None
         if results > 1:
             raise UsageError(f"{folder} has several results of biggan sample", fix=f"one of them: {place}")
-        if of_sample is None:
+        if of_sample is not None:
+            folders.clear()  # they hold what was made of the same pictures
+        else:
             names = [name for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
         found.extend(str(Path(place, name).relative_to(folder)) for name in of_sample or names)
     return sorted(found)

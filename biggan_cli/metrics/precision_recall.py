@@ -53,7 +53,7 @@ def precision_recall(
     fake_inside, real_inside = np.zeros(len(fake), bool), np.zeros(len(real), bool)
     for fakes in fake_blocks:
         for reals in real_blocks:
-            distances = _squared_distances(fake[fakes], real[reals])
+            distances = squared_distances(fake[fakes], real[reals])
             fake_inside[fakes] |= (distances <= real_radii[reals]).any(axis=1)
             real_inside[reals] |= (distances <= fake_radii[fakes, None]).any(axis=0)
             tell()
@@ -70,7 +70,7 @@ def _squared_radii(features: np.ndarray, neighbours: int, tell: Callable[[], Non
     blocks = _blocks(len(features))
     for number, rows in enumerate(blocks):
         for columns in blocks[number:]:
-            distances = _squared_distances(features[rows], features[columns])
+            distances = squared_distances(features[rows], features[columns])
             if columns == rows:
                 np.fill_diagonal(distances, np.inf)
             else:
@@ -88,7 +88,7 @@ def _keep_nearest(nearest: np.ndarray, distances: np.ndarray) -> None:
     nearest[closer] = np.partition(candidates, neighbours - 1, axis=1)[:, :neighbours]
 
 
-def _squared_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def squared_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """|x - y|² [M, N] between features [M, D] and [N, D]; exactly 0 between equal rows."""
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     sizes = np.einsum("nd,nd->n", one, one)[:, None] + np.einsum("nd,nd->n", other, other)

@@ -9,12 +9,14 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+from typing import BinaryIO, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 from biggan_cli.errors import Interrupted, NotReady, ToolError
 
 _GRACE = 5.0
 """Seconds that a program has to end after it was told to, and its output to end after it has."""
+_LAST_WORDS = 5
+"""Lines of a program that failed, in an error."""
 
 
 class Ended(NamedTuple):
@@ -95,6 +97,54 @@ def run_tool(
             seconds = time.monotonic() - started
             handle.write(f"# exit code {process.returncode} after {seconds:.1f} s\n")
     return Ended(process.returncode, seconds, lines)
+
+
+@contextlib.contextmanager
+def fed(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, name: str, time_limit: float = 600.0
+) -> Iterator[BinaryIO]:
+    """A program that reads what the block writes to its standard input; what it says goes to ``log``.
+
+    Whatever ends the block ends the program too.
+
+    Args:
+        time_limit: seconds that it has to end after its input has.
+
+    Raises:
+        NotReady: it cannot be started.
+        ToolError: it failed, or ended before it had read everything; with the last of its words.
+        Interrupted: this process was told to stop.
+    """
+    with open(str(log), "wb") as handle, _signals_raise():
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                cwd=str(cwd),
+                env=dict(env),
+                stdin=subprocess.PIPE,
+                stdout=handle,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotReady(f"{argv[0]} cannot be started: {error.strerror}", looked_for=str(argv[0])) from error
+        read_all = False
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it ended: its exit code and its words tell why
+                yield process.stdin
+                process.stdin.close()
+                read_all = True
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(time_limit)
+            code = process.poll()
+        finally:
+            _end_group(process)
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+    if code != 0 or not read_all:
+        lines = log.read_text(encoding="utf-8", errors="backslashreplace").splitlines()[-_LAST_WORDS:]
+        how = f"did not end within {time_limit:g} seconds" if code is None else Ended(code, 0.0, []).how()
+        raise ToolError(f"{name} {how}", hint="; ".join(lines) or f"it said nothing: {quoted(argv)}")
 
 
 def environment_after(script: Path, env: Mapping[str, str]) -> Dict[str, str]:

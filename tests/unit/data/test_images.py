@@ -1,7 +1,8 @@
 """Pictures: rounding, round trips, grids and animations."""
 
 import numpy as np
-from PIL import Image
+from PIL import ImageFont
+from PIL._util import DeferredError
 
 from biggan_cli.data import images
 from tests.conftest import read_picture
@@ -55,10 +56,18 @@ def test_tiles_read_like_text():
     assert [tiled[0, 0, 0], tiled[0, 64, 0], tiled[64, 0, 0], tiled[64, 64, 0]] == [1, 2, 3, 255]
 
 
-def test_gif(tmp_path):
-    frames = [np.full((16, 16, 3), level, np.uint8) for level in (0, 128, 255)]
-    images.write_gif(tmp_path / "a.gif", frames, fps=5)
-    with Image.open(str(tmp_path / "a.gif")) as gif:
-        assert gif.n_frames == 3 and gif.info["duration"] == 200 and gif.info["loop"] == 0
-        gif.seek(1)
-        assert abs(int(np.asarray(gif.convert("RGB")).mean()) - 128) <= 1
+def test_a_sheet_has_a_title_above():
+    picture = np.full((64, 128, 3), 7, np.uint8)
+    sheet = images.titled(picture, "horse")
+    np.testing.assert_array_equal(sheet[-64:], picture)
+    above = sheet[:-64]
+    assert (above < 128).any() and (above[:, -20:] == 255).all()
+    assert images.titled(picture, "猫 " + "a long name " * 30).shape == sheet.shape
+
+
+def test_labels_without_freetype(monkeypatch):
+    """Pillow then has a bitmap font of its own."""
+    monkeypatch.setattr(ImageFont, "core", DeferredError(ImportError("no FreeType")))
+    row = np.full((1, 64, 64, 3), 9, np.uint8)
+    grid = images.labelled_grid([row, row], ["horse", "猫"])
+    assert grid.shape[0] == 128 and all((grid[top : top + 64, :-64] < 128).any() for top in (0, 64))

@@ -102,7 +102,7 @@ def test_collapsed_sets(size):
 def test_equal_rows_have_no_distance():
     """Exactly none: |x|² + |y|² - 2 x·y leaves some 1e-12 of most of these, and which ball they are in to chance."""
     points = features(0, 50, 2048)
-    distances = module._squared_distances(points, np.concatenate([points[25:], points[:25]]))
+    distances = module.squared_distances(points, np.concatenate([points[25:], points[:25]]))
     assert np.array_equal(distances == 0.0, np.roll(np.eye(50, dtype=bool), 25, axis=1))
     assert precision_recall(points, np.repeat(points, 4, axis=0)) == (1.0, 1.0)
 

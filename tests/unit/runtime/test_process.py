@@ -368,3 +368,52 @@ def test_what_a_short_program_says(tmp_path):
         output_of(["sleep", "5"], os.environ, 0.2)
     with pytest.raises(NotReady, match="cannot be started"):
         output_of([str(tmp_path / "nothing")], os.environ)
+
+
+def fed(tmp_path, script, parts=(b"one", b"two"), time_limit=20.0):
+    """A shell script that is fed."""
+    (tmp_path / "program").write_text(script, encoding="utf-8")
+    argv = ["/bin/sh", "program"]
+    with process.fed(argv, tmp_path, os.environ, tmp_path / "log", "program", time_limit) as stdin:
+        for part in parts:
+            stdin.write(part)
+
+
+def test_a_program_reads_what_it_is_fed_to_the_end(tmp_path):
+    fed(tmp_path, "cat > got; echo done")
+    assert (tmp_path / "got").read_bytes() == b"onetwo" and (tmp_path / "log").read_text() == "done\n"
+
+
+@pytest.mark.parametrize(
+    "script", ("echo first; echo why >&2; exit 4", "cat > /dev/null; echo first; echo why; exit 4")
+)
+def test_a_fed_program_that_fails_says_why(tmp_path, script):
+    with pytest.raises(ToolError, match="program ended with exit code 4") as error:
+        fed(tmp_path, script, [bytes(1 << 20)] * 8)
+    assert error.value.hint == "first; why"
+
+
+def test_a_fed_program_that_does_not_read_all_failed(tmp_path):
+    with pytest.raises(ToolError, match="exit code 0"):
+        fed(tmp_path, "exit 0", [bytes(1 << 20)] * 8)
+
+
+def test_what_ends_the_feeding_ends_the_program(tmp_path):
+    (tmp_path / "program").write_text(FAMILY)
+    with pytest.raises(KeyError), process.fed(["/bin/sh", "program"], tmp_path, os.environ, tmp_path / "log", "x"):
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+            time.sleep(0.02)
+        raise KeyError("the frames cannot be drawn")
+    assert_family_is_dead(tmp_path)
+
+
+def test_a_fed_program_that_never_ends(tmp_path):
+    with pytest.raises(ToolError, match=r"did not end within 0\.3 seconds"):
+        fed(tmp_path, "cat > /dev/null; sleep 60", time_limit=0.3)
+
+
+def test_a_program_to_feed_that_is_not_there(tmp_path):
+    with pytest.raises(NotReady, match="nowhere cannot be started"), process.fed(
+        ["nowhere"], tmp_path, os.environ, tmp_path / "log", "nowhere"
+    ):
+        pass
