@@ -36,7 +36,7 @@ USUAL = {
     "verify": VerifyConfig(),
 }
 """The commands whose manifests say what they were asked for, with what they do unasked."""
-_FLAGS = {"start": "--from", "end": "--to", "program": "--runner-path", "file": "--latents"}
+_FLAGS = {"program": "--runner-path", "file": "--latents"}
 _OF_TRUNCATION = ("sample", "interpolate", "freeze", "to-bin")
 
 
@@ -72,7 +72,7 @@ def commands(
         for command in USUAL
         for entry in results.get(command, ())
     ]
-    made += _scored(scores, record, latest)
+    made += _scored([score for score in scores if not _of_a_sweep(score, results)], record, latest)
     lines = _origin(record, origin)
     seen = {command.line for command in lines}
     for entry in sorted(made, key=lambda entry: entry.finished):
@@ -131,13 +131,24 @@ def _origin(record: RunRecord, origin: Optional[Mapping[str, Any]]) -> List[Comm
 def _asked(command: str, manifest: Mapping[str, Any], record: RunRecord, latest: Optional[int]) -> List[str]:
     """The options that a result was made with, without what would happen unasked."""
     config, usual, details = dict(manifest["config"]), asdict(USUAL[command]), manifest["details"]
-    parts = (config.pop(part, None) for part in ("tool", "draw", "latents"))
-    tool, draw, latents = (dict(part) if isinstance(part, dict) else {} for part in parts)  # of verify: how many
+    parts = (config.pop(part, None) for part in ("tool", "draw", "latents", "neighbours", "extractor"))
+    tool, draw, latents, near, extractor = (dict(part) if isinstance(part, dict) else {} for part in parts)
     extra = [str(word) for word in config.pop("extra", None) or ()]
-    truncation = config.pop("truncation", draw.pop("truncation", "run"))
-    words: List[str] = []
-    if command in _OF_TRUNCATION and truncation not in ("run", record.config.train.truncation):
-        words += ["--truncation", configs.truncation_text(truncation)]
+    words = _stops(config) if command == "interpolate" else []
+    if config.get("from_graph"):
+        draw = {}  # a graph is as it was frozen
+    elif "truncations" in config:  # a sweep
+        values = ",".join(configs.truncation_text(value) for value in config.pop("truncations"))
+        words += ["--truncation", values, *_renamed(config, "num", "score_num")]
+    else:
+        truncation = config.pop("truncation", draw.pop("truncation", "run"))
+        if command in _OF_TRUNCATION and truncation not in ("run", record.config.train.truncation):
+            words += ["--truncation", configs.truncation_text(truncation)]
+    if near:
+        words += ["--neighbours", str(near["count"]), *(["--data", near["data"]] if near.get("data") else [])]
+        extractor = near.get("extractor") or {}
+    words += ["--extractor", extractor["name"]] if extractor.get("name") else []
+    config.pop("weights", None)  # those of draw
     if command == "atc":
         config = {key: value for key, value in config.items() if key in usual}
         for key, value in config.pop("options", None) or ():
@@ -154,12 +165,26 @@ def _asked(command: str, manifest: Mapping[str, Any], record: RunRecord, latest:
     return words + (["--", *extra] if extra else [])
 
 
+def _stops(config: Dict[str, Any]) -> List[str]:
+    """Takes what says between which classes from the settings of an interpolation."""
+    path, flags = config.pop("path"), config.pop("flags", ["--path"])
+    grid = config.pop("grid", None)
+    words = [word for pair in zip(flags, path) for word in pair] if len(flags) == len(path) else []
+    return (words or [flags[0], ",".join(path)]) + (["--grid", "x".join(map(str, grid))] if grid else [])
+
+
+def _renamed(config: Dict[str, Any], key: str, name: str) -> List[str]:
+    """Takes a value whose flag is called otherwise."""
+    value = config.pop(key, None)
+    return _flag(configs.flag_of(name), value) if value is not None else []
+
+
 def _differing(config: Mapping[str, Any], usual: Mapping[str, Any]) -> List[str]:
     """Flags of what is not usual. JSON has no tuples."""
     plain = json.loads(json.dumps(usual))
     words: List[str] = []
     for key, value in config.items():
-        if value != plain.get(key):
+        if value != plain.get(key, False if value is False else None):
             words += _flag(_FLAGS.get(key, configs.flag_of(key)), value, key)
     return words
 
@@ -213,9 +238,22 @@ def _scored(scores: Sequence[Mapping[str, Any]], record: RunRecord, latest: Opti
         before = (words, sources)
         own = [] if sources == ["checkpoint"] else ["--source", ",".join(sources)]
         num = [] if score.get("protocol") or "om" in sources else ["--num", str(score["samples"]["count"])]
-        finished = timegm(time.strptime(score["time"], "%Y-%m-%dT%H:%M:%SZ"))
-        made.append(_Made(finished, ["biggan", "score", *own, *words, *num]))
+        made.append(_Made(_epoch(score), ["biggan", "score", *own, *words, *num]))
     return made
+
+
+def _of_a_sweep(score: Mapping[str, Any], results: Mapping[str, Sequence[Finished]]) -> bool:
+    """Whether it was measured while ``sample`` scored several truncations."""
+    for entry in results.get("sample", ()):
+        if entry.manifest["config"].get("score"):
+            ended, seconds = entry.manifest["finished"], entry.manifest.get("seconds", 0.0)
+            if ended - seconds - 1 <= _epoch(score) <= ended:
+                return True
+    return False
+
+
+def _epoch(score: Mapping[str, Any]) -> int:
+    return timegm(time.strptime(score["time"], "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _score_words(score: Mapping[str, Any], record: RunRecord, latest: Optional[int]) -> List[str]:

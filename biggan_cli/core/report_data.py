@@ -27,7 +27,7 @@ DAMAGE = (
 )
 """What reading a file raises that is not what it should be; SyntaxError is Pillow's, of a broken PNG."""
 _GRID = re.compile(r"step_(\d+)\.png")
-_SHEETS, _MORPHS = 6, 6
+_SHEETS, _MORPHS = 12, 6
 _SEEN = ("running", "finished", "stopped", "failed")
 
 
@@ -286,6 +286,7 @@ def _sheets(reader: Reader, results: Sequence[Finished]) -> Tuple[List[Sheet], i
         names = [name for name in entry.manifest["outputs"] if re.search(r"\.(png|jpe?g|webp|gif)$", name, re.I)]
         names = [name for name in names if not re.match(r"\d", name) and "*" not in name and "/" not in name]
         found += [(entry, name) for name in sorted(names, key=lambda name: (name != "grid.png", name))]
+        found += [(entry, f"sheets/{path.name}") for path in sorted((entry.folder / "sheets").glob("*.png"))]
     sheets = []
     for entry, name in found[: 2 * _SHEETS]:
         picture = reader.attempt(entry.folder / name, still, None)
@@ -299,7 +300,7 @@ def _morphs(reader: Reader, results: Sequence[Finished]) -> Tuple[List[Morph], i
         (entry, name)
         for entry in reversed(results)
         for name in sorted(entry.manifest["outputs"])
-        if re.search(r"\.(gif|webp)$", name, re.I) and "*" not in name and "/" not in name
+        if re.search(r"\.(gif|webp|png)$", name, re.I) and "*" not in name and "/" not in name
     ]
     morphs = []
     for entry, name in found[:_MORPHS]:

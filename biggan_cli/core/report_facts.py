@@ -118,6 +118,8 @@ def plain(value: Any) -> str:
     """A value of a manifest in words: numbers without a needless 0, lists with commas."""
     if isinstance(value, (list, tuple)):
         return ", ".join(map(plain, value))
+    if value is None:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

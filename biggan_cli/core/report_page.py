@@ -19,7 +19,12 @@ from biggan_cli.data import classes
 _RESOURCES = Path(__file__).parent / "resources"
 _ON_PAPER = 4
 """Grids of the history that are printed."""
-_CAPTIONS = {"grid.png": "Samples, a row for each class"}
+_CAPTIONS = {
+    "grid.png": "Samples, a row for each class",
+    "curve.png": "Scores over truncations",
+    "neighbours.png": "The nearest training pictures, by their pixels",
+    "neighbours-features.png": "The nearest training pictures, by their features",
+}
 
 
 class _Section:
@@ -192,15 +197,19 @@ def _sheets(data: RunData) -> Optional[_Section]:
 
 
 def _sheet(sheet: Sheet) -> Html:
-    name = _CAPTIONS.get(sheet.file) or sheet.file.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").capitalize()
-    config = sheet.result.manifest["config"]
+    config, details = sheet.result.manifest["config"], sheet.result.manifest["details"]
+    name = _CAPTIONS.get(sheet.file) or sheet.file.rsplit(".", 1)[0].rpartition("/")[2].replace("_", " ")
+    if config.get("truncations") and sheet.file == "grid.png":
+        name = "The same seeds, a row for each truncation"
     draw = config.get("draw") if isinstance(config.get("draw"), dict) else {}
     words = [f"sample/{sheet.result.name}/{sheet.file}"]
     words += [f"step {draw['checkpoint']}"] if draw.get("checkpoint") else []
-    truncation = draw.get("truncation", config.get("truncation"))
+    truncation = config.get("truncations") or draw.get("truncation", config.get("truncation"))
     words.append("no truncation" if truncation is None else f"truncation {facts.plain(truncation)}")
     words += [f"{str(draw['weights']).replace('ema', 'EMA')} weights"] if draw.get("weights") else []
-    return _figure(sheet.picture, name, f"{name}: {', '.join(words)}")
+    said = details.get("copies") if sheet.file.startswith("neighbours") else None
+    caption = f"{name}: {', '.join(words)}" + "".join(f". {line}" for line in said or ())
+    return _figure(sheet.picture, name, caption)
 
 
 def _morphs(data: RunData) -> Optional[_Section]:

@@ -33,11 +33,16 @@ def score_tables(scores: Sequence[Record]) -> Html:
 
 
 def best(scores: Sequence[Record]) -> List[Tuple[str, str, str]]:
-    """The latest score of a checkpoint, else of anything: (name, value, how) of its first two numbers."""
-    of_checkpoint = [record for record in scores if record["source"] == "checkpoint"] or list(scores)
-    if not of_checkpoint:
+    """The first numbers of the latest score, of a checkpoint as it was trained if there is one: (name, value, how)."""
+    if not scores:
         return []
-    latest = of_checkpoint[-1]
+    usual = [
+        record
+        for record in scores
+        if record["samples"].get("truncation") == record["samples"].get("trained_truncation")
+    ]
+    of_checkpoint = [record for record in usual if record["source"] == "checkpoint"]
+    latest = (of_checkpoint or usual or scores)[-1]
     step = latest["samples"].get("step")
     how = f"{latest['samples']['count']:,} pictures" + (f", step {step:,}" if isinstance(step, int) else "")
     return [(name, value.split(" ± ")[0], how) for name, value, _ in numbers(latest)[:2]]

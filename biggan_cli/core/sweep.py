@@ -50,7 +50,9 @@ def sweep(run: RunDir, settings: SweepConfig, default_data: Optional[str], repor
     y = choose_latents(asked, z_dim, names, None).y
     if len(y) > MOST_COLUMNS:
         raise UsageError(f"a row of {len(y)} pictures is more than {MOST_COLUMNS}", fix=f"--num {GRID_COLUMNS}")
-    how = f"step {checkpoint.step}, {draw.weights} weights, {draw.bn} statistics" + (" of each" if draw.bn == "standing" else "")
+    how = f"step {checkpoint.step}, {draw.weights} weights, {draw.bn} statistics" + (
+        " of each" if draw.bn == "standing" else ""
+    )
     rows = [
         ("truncations", values),
         ("pictures", f"{len(y)} in a row, classes {classes_text(y, names)}"),

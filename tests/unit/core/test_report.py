@@ -43,6 +43,11 @@ def draw_grid(run, step, level=0):
     images.write_png(run.sample_grid(step), images.labelled_grid(rows, DIGITS))
 
 
+def write_gif(path, frames):
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(str(path), save_all=True, append_images=others, duration=200, loop=0)
+
+
 def trained(folder):
     """Three grids, forty records, a sample, an interpolation and a comparison, all of made-up content."""
     run = begun(folder)
@@ -59,9 +64,13 @@ def trained(folder):
     with run.step("sample", None, {}, {}, dict(numpy="1.0")) as step:
         shutil.copy(str(run.sample_grid(400)), str(step.path / "grid.png"))
         images.write_png(step.path / "000000.png", np.zeros((32, 32, 3), np.uint8))
+        (step.path / "sheets").mkdir()
+        images.write_png(step.path / "sheets" / "two & more.png", np.zeros((64, 64, 3), np.uint8))
+        images.write_png(step.path / "neighbours.png", np.zeros((64, 64, 3), np.uint8))
+        step.details.update(copies=["by pixels: 2 of 3 are copies"])
     with run.step("interpolate", None, dict(fps=5.0), {}, {}, stem="three-to-eight") as step:
         frames = [np.full((64, 64, 3), 60 * number, np.uint8) for number in range(4)]
-        images.write_gif(step.path / "three-to-eight.gif", frames, 5.0)
+        write_gif(step.path / "three-to-eight.gif", frames)
     with run.step("verify", None, {}, {}, {}) as step:
         entry = dict(step="frozen graph", before="checkpoint", images=16, max_abs=0.0123, mean_abs=1e-5)
         write_json(step.path / "verify.json", dict(differences=[dict(entry, psnr_db=61.25, changed=0.005, ok=True)]))
@@ -91,6 +100,8 @@ def test_what_is_in_the_run_is_in_the_report(tmp_path):
         "2:40 min",  # 400 steps of 0.25 s, and 40 times 1.5 s
         "surprise",
         "three to eight: 4 frames",
+        "two &amp; more: sample/00000/sheets/two &amp; more.png",
+        "by pixels: 2 of 3 are copies",
     ):
         assert words in text, words
 
@@ -253,7 +264,7 @@ def test_a_picture_that_is_far_too_large_is_refused(tmp_path):
 
 def test_an_animation_has_its_frames_beside_each_other_on_paper(tmp_path):
     frames = [np.full((16, 16, 3), 20 * number, np.uint8) for number in range(11)]
-    images.write_gif(tmp_path / "x.gif", frames, 5.0)
+    write_gif(tmp_path / "x.gif", frames)
     found = animation(tmp_path / "x.gif")
     assert found.frames == 11 and found.moving.uri.startswith("data:image/gif")
     assert (found.still.width, found.still.height) == (6 * 16, 16)

@@ -17,14 +17,17 @@ from biggan_cli.rundir import Finished
 from biggan_cli.settings import (
     AtcConfig,
     DrawConfig,
+    ExtractorConfig,
     FreezeConfig,
     InterpolateConfig,
     LatentsConfig,
     MsameRunConfig,
+    NeighboursConfig,
     PicturesConfig,
     ReferenceConfig,
     SampleConfig,
     ScoreConfig,
+    SweepConfig,
     ToBinConfig,
     ToolConfig,
     VerifyConfig,
@@ -95,6 +98,7 @@ def test_training_is_asked_for_again(asked_for, preset, values):
 
 DRAW = DrawConfig(checkpoint="200", weights="raw", bn="moving", truncation=0.5)
 LATENTS = LatentsConfig(classes=(("three", None), ("eight", 16)), num=32)
+DRAW_OF_SWEEP = DrawConfig(checkpoint="200", weights="raw")
 SEEDS = LatentsConfig(seeds=(0, 1, 2, 3, 42, 44, 45))
 
 
@@ -105,8 +109,16 @@ SEEDS = LatentsConfig(seeds=(0, 1, 2, 3, 42, 44, 45))
         ("sample", SampleConfig(DRAW, LATENTS, npz=True, name="mine")),
         ("sample", SampleConfig(DrawConfig(truncation=None), SEEDS)),
         ("sample", SampleConfig(latents=LatentsConfig(file="my latents.npz"))),
-        ("interpolate", InterpolateConfig(start="three", end="eight")),
-        ("interpolate", InterpolateConfig(DRAW, "zero", "nine", (5, 6, 9), 21, 12.5, "there")),
+        ("sample", SampleConfig(DrawConfig(), from_graph=True, sheets=8)),
+        ("sample", SampleConfig(neighbours=NeighboursConfig(3, "digits", ExtractorConfig("digits")))),
+        ("interpolate", InterpolateConfig(path=("three", "eight"), flags=("--from", "--to"))),
+        ("interpolate", InterpolateConfig(DRAW, path=("zero", "nine", "a b"), seeds=(5, 6, 9), frames=21, fps=12.5)),
+        (
+            "interpolate",
+            InterpolateConfig(
+                path=("zero",), flags=("--from",), mode="z", grid=(4, 2), loop=False, ease="cosine", format="webp"
+            ),
+        ),
         ("freeze", FreezeConfig()),
         ("freeze", FreezeConfig(DrawConfig(checkpoint="100", truncation=1.0), "fused", 8)),
         ("to-bin", ToBinConfig(LatentsConfig(num=1000))),
@@ -129,7 +141,26 @@ def test_results_are_asked_for_again(asked_for, command, settings):
         batch, truncation = settings.batch or 1, 2.0 if settings.truncation == "run" else settings.truncation
         decided = configs.replace(settings, batch=batch, truncation=truncation)
     function, more = command.replace("-", "_"), dict(latents=16) if command == "verify" else {}
-    assert asked_for(line_of(command, decided, **more), function, function)[1] == settings
+    found = asked_for(line_of(command, decided, **more), function, function)[1]
+    if settings.__dict__.get("weights", "") is None:  # what was asked for, beside what is drawn with
+        found = configs.replace(found, weights=None)
+    assert found == settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SweepConfig((0.5, 1.0, None)),
+        SweepConfig((1.0, 2.0), DRAW_OF_SWEEP, LATENTS, True, 100, ExtractorConfig("digits"), "s"),
+    ],
+)
+def test_a_sweep_is_asked_for_again_and_its_scores_are_its_own(asked_for, settings):
+    decided = configs.replace(settings, draw=configs.replace(settings.draw, bn="standing", truncation=2.0))
+    assert asked_for(line_of("sample", decided), "sweep", "sweep")[1] == settings
+    manifest = dict(config=json.loads(json.dumps(asdict(decided))), details={}, finished=1795867200.5, seconds=30.0)
+    results = dict(sample=[Finished("x", None, manifest)])
+    lines = report_commands.commands(RECORD, None, LATEST, results, [score(samples__truncation=1.0)])
+    assert len(lines) == (2 if settings.score else 3)
 
 
 @pytest.mark.parametrize(
