@@ -41,7 +41,7 @@ _OF_TRUNCATION = ("sample", "interpolate", "freeze", "to-bin")
 
 
 class Command(NamedTuple):
-    """A line for a shell; ``note`` is what must be said of it, a comment there."""
+    """A line for a shell, or none; ``note`` is what must be said of it, a comment there."""
 
     line: str
     note: Optional[str] = None
@@ -67,11 +67,14 @@ def commands(
         origin: what an imported checkpoint came from, as its record says.
         latest: step of the latest checkpoint, which needs no name.
     """
-    made = [
-        _Made(entry.manifest["finished"], ["biggan", command, *_asked(command, entry.manifest, record, latest)])
-        for command in USUAL
-        for entry in results.get(command, ())
-    ]
+    made, untold = [], []
+    for command in USUAL:
+        for entry in results.get(command, ()):
+            try:
+                words = _asked(command, entry.manifest, record, latest)
+                made.append(_Made(entry.manifest["finished"], ["biggan", command, *words]))
+            except (LookupError, TypeError, ValueError, AttributeError):  # of another version, or damaged
+                untold.append(Command("", f"how {command} made {entry.name} cannot be told from its manifest"))
     made += _scored([score for score in scores if not _of_a_sweep(score, results)], record, latest)
     lines = _origin(record, origin)
     seen = {command.line for command in lines}
@@ -80,7 +83,7 @@ def commands(
         if line not in seen:
             lines.append(Command(line))
         seen.add(line)
-    return lines
+    return lines + untold
 
 
 def train_words(config: RunConfig) -> List[str]:
@@ -167,7 +170,9 @@ def _asked(command: str, manifest: Mapping[str, Any], record: RunRecord, latest:
 
 def _stops(config: Dict[str, Any]) -> List[str]:
     """Takes what says between which classes from the settings of an interpolation."""
-    path, flags = config.pop("path"), config.pop("flags", ["--path"])
+    if "start" in config:  # before there were paths
+        return ["--from", config.pop("start"), "--to", config.pop("end")]
+    path, flags = config.pop("path"), config.pop("flags")
     grid = config.pop("grid", None)
     words = [word for pair in zip(flags, path) for word in pair] if len(flags) == len(path) else []
     return (words or [flags[0], ",".join(path)]) + (["--grid", "x".join(map(str, grid))] if grid else [])

@@ -298,7 +298,7 @@ def _commands(data: RunData) -> Optional[_Section]:
     lines = []
     for command in data.commands:
         lines += [f"# {command.note}"] if command.note else []
-        lines += [command.line]
+        lines += [command.line] if command.line else []
     said = "In this order they make the run and all its results again; each takes the latest run in runs/."
     block = element("pre", element("code", "\n".join([*lines, "biggan report"])), tabindex="0", aria_label="Commands")
     return _Section("commands", "The commands that reproduce it", element("p", said), block)

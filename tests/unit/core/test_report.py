@@ -68,7 +68,8 @@ def trained(folder):
         images.write_png(step.path / "sheets" / "two & more.png", np.zeros((64, 64, 3), np.uint8))
         images.write_png(step.path / "neighbours.png", np.zeros((64, 64, 3), np.uint8))
         step.details.update(copies=["by pixels: 2 of 3 are copies"])
-    with run.step("interpolate", None, dict(fps=5.0), {}, {}, stem="three-to-eight") as step:
+    how = dict(path=["three", "eight"], flags=["--from", "--to"], fps=5.0, frames=4)
+    with run.step("interpolate", None, how, {}, {}, stem="three-to-eight") as step:
         frames = [np.full((64, 64, 3), 60 * number, np.uint8) for number in range(4)]
         write_gif(step.path / "three-to-eight.gif", frames)
     with run.step("verify", None, {}, {}, {}) as step:
@@ -100,6 +101,7 @@ def test_what_is_in_the_run_is_in_the_report(tmp_path):
         "2:40 min",  # 400 steps of 0.25 s, and 40 times 1.5 s
         "surprise",
         "three to eight: 4 frames",
+        "biggan interpolate --from three --to eight --frames 4\n",
         "two &amp; more: sample/00000/sheets/two &amp; more.png",
         "by pixels: 2 of 3 are copies",
     ):

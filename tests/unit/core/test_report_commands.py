@@ -270,5 +270,13 @@ def test_results_come_in_the_order_in_which_they_were_made():
     ]
 
 
+def test_a_result_of_another_version_costs_only_its_own_line():
+    old = Finished("a", None, dict(config=dict(start="one", end="two", seeds=[0, 1]), details={}, finished=1.0))
+    bad = Finished("b", None, dict(config=dict(path=7), details={}, finished=2.0))
+    lines = report_commands.commands(RECORD, None, LATEST, dict(interpolate=[old, bad]), [])
+    assert lines[1].line == "biggan interpolate --from one --to two --seeds 0-1"
+    assert lines[2].line == "" and "made b" in lines[2].note
+
+
 def test_seeds_are_written_as_spans():
     assert report_commands.seeds_words([0, 1, 2, 42, 7, 8]) == "0-2,42,7-8"
