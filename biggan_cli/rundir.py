@@ -13,6 +13,7 @@
       msame/<name>/{manifest.json,index.json,msame.log,000000_output_0.bin …}
       verify/<name>/{manifest.json,verify.json,side_by_side.png}
       profile/PROF_*/… <name>.json <name>.log
+      report/report.{html,manifest.json}
       score/score.jsonl
 """
 
@@ -112,9 +113,13 @@ class RunDir:
 
     def finished(self, command: str) -> List["Finished"]:
         """What a command left in this run, the latest last; what has no manifest is not finished."""
-        parent = self.path / _FOLDERS.get(command, command)
-        found = [finished_in(path) for path in [*parent.glob("[!.]*/manifest.json"), *parent.glob("*.manifest.json")]]
+        found = [finished_in(path) for path in self.manifests(command)]
         return sorted(found, key=lambda entry: (entry.manifest["finished"], entry.name))
+
+    def manifests(self, command: str) -> List[Path]:
+        """The manifests of what a command left in this run, damaged ones too."""
+        parent = self.path / _FOLDERS.get(command, command)
+        return [*parent.glob("[!.]*/manifest.json"), *parent.glob("*.manifest.json")]
 
     @contextlib.contextmanager
     def step(

@@ -343,6 +343,14 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class ReportConfig:
+    """Where ``report`` writes, None: into the run; ``grids`` of the sample history at most."""
+
+    out: Optional[str] = None
+    grids: int = 24
+
+
+@dataclass(frozen=True)
 class BenchConfig:
     """What ``bench`` measures: a row for each of ``precisions`` × ``resamples`` × ``batches``, none: the usual one.
 

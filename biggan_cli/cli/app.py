@@ -27,6 +27,7 @@ from biggan_cli.cli import (
     msame_run,
     prepare,
     profile,
+    report,
     runs,
     sample,
     score,
@@ -120,6 +121,7 @@ app.command("msame-run")(msame_run.msame_run)
 app.command("verify")(verify.verify)
 app.command("score")(score.score)
 app.command("stats")(stats.stats)
+app.command("report")(report.report)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("profile")(profile.profile)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The life of a small BigGAN on the built-in digits: train, draw, morph, count what is recognised, and go all the way
-# to the outputs of an offline model; its scores are compared with the checkpoint's. CPU stand-ins take the place of
-# atc and msame; BIGGAN_TOOLCHAIN=auto takes the real ones.
+# to the outputs of an offline model; its scores are compared with the checkpoint's, and a report shows all of it. CPU
+# stand-ins take the place of atc and msame; BIGGAN_TOOLCHAIN=auto takes the real ones.
 set -eu
 runs=${BIGGAN_RUNS:-runs}
 here=$(dirname "$0")
@@ -20,3 +20,4 @@ biggan atc --soc Ascend310 --outdir "$runs"
 biggan msame-run --outdir "$runs"
 biggan verify --outdir "$runs"
 biggan score --source checkpoint,pb,om --outdir "$runs"
+biggan report --outdir "$runs"

@@ -37,6 +37,8 @@ def test_the_demo_draws_digits_that_are_recognized(tmp_path):
     assert (run / "interpolate" / "three-to-eight.gif").is_file()
     (compared,) = json.loads((run / "verify" / "00000" / "verify.json").read_text())["differences"][1:]
     assert compared["images"] == 16 and compared["psnr_db"] > 50
+    (report,) = re.findall(r"^report +(.*\.html)$", words, re.MULTILINE)
+    assert report == str(run / "report" / "report.html") and "</html>" in (run / "report" / "report.html").read_text()
 
 
 def test_the_table_of_latencies_has_a_row_for_each_graph():
