@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.training import ema
 
 SCHEMA = 1
+BEST = ("fid", "is")
+"""By what a checkpoint can be the best."""
 _RECORD = re.compile(r"model-(\d+)\.json")
 _PLACE = re.compile(
     r"Restoring from checkpoint|Graph execution error|Detected at node|File \"|Node: |\[\[|\(\d+\) |Errors may have"
@@ -38,13 +40,19 @@ class Checkpoint(NamedTuple):
 
 
 def save(
-    write: Callable[[Path], None], run: RunDir, step: int, description: Mapping[str, Any], keep: int
+    write: Callable[[Path], None],
+    run: RunDir,
+    step: int,
+    description: Mapping[str, Any],
+    keep: int,
+    spare: Collection[int] = (),
 ) -> Checkpoint:
-    """Make the checkpoint of step ``step``, then remove the oldest ones beyond the last ``keep``.
+    """Make the checkpoint of step ``step``, then remove the oldest ones beyond the last ``keep`` and the best.
 
     Args:
         write: writes its files under a prefix, see :func:`write_arrays`.
         description: stored with it: the run's configuration and class names.
+        spare: steps that stay besides.
     """
     prefix = run.checkpoint_prefix(step)
     for left in run.checkpoints.glob(".saving-*"):  # by a process that was killed: this one holds the run
@@ -62,8 +70,10 @@ def save(
         shutil.rmtree(str(work), ignore_errors=True)
     record = dict(schema=SCHEMA, step=step, files=sums, **description)
     write_json(_record_of(prefix), record)
+    spared = {*spare, *(entry["step"] for entry in best(run).values())}
     for old in steps(run)[:-keep]:
-        _remove(run.checkpoint_prefix(old))
+        if old not in spared:
+            _remove(run.checkpoint_prefix(old))
     return Checkpoint(prefix, step, record)
 
 
@@ -103,6 +113,38 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
     checkpoint = Checkpoint(prefix, step, record)
     _check_files(checkpoint)
     return checkpoint
+
+
+def mark_best(run: RunDir, metric: str, step: int, value: float, of: Mapping[str, Any]) -> None:
+    """Keep the checkpoint of a step as the best by ``metric``, ``fid`` or ``is``, until another one is.
+
+    Args:
+        of: how the value was measured.
+    """
+    write_json(_best_place(run, metric), dict(schema=SCHEMA, step=step, value=value, metric=metric, of=dict(of)))
+
+
+def unmark_best(run: RunDir, metric: str) -> None:
+    """No checkpoint is the best any more."""
+    _best_place(run, metric).unlink()
+
+
+def best(run: RunDir) -> Dict[str, Dict[str, Any]]:
+    """``fid`` and ``is`` → what :func:`mark_best` wrote last."""
+    places = {metric: _best_place(run, metric) for metric in BEST}
+    return {metric: read_json(place) for metric, place in places.items() if place.is_file()}
+
+
+def _best_place(run: RunDir, metric: str) -> Path:
+    return run.checkpoints / f"best-{metric}.json"
+
+
+def move(run: RunDir, step: int, folder: Path) -> None:
+    """Put a checkpoint into another folder: the record first, so that what is half moved no longer counts."""
+    prefix = run.checkpoint_prefix(step)
+    for path in [_record_of(prefix), *sorted(prefix.parent.glob(prefix.name + ".*"))]:
+        if path.exists():
+            os.replace(str(path), str(folder / path.name))
 
 
 def write_arrays(arrays: Mapping[str, np.ndarray], prefix: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from biggan_cli.rundir import RunDir, whole_file
 from biggan_cli.runtime.tf import tf
+from biggan_cli.training import signs
 from biggan_cli.training.precision import COUNTS
 
 _NOT_DRAWN = ("step", "steps_in_record", "maintenance_seconds", "elapsed_seconds", "remaining_seconds")
@@ -40,13 +41,18 @@ class Ticks:
         self._steps = 0
         self._maintenance = 0.0
 
-    def add_step(self, metrics: np.ndarray, seconds: float, count: int = 1) -> None:
-        """``count`` steps that took ``seconds`` each, with the metrics of the last one."""
-        metrics = np.asarray(metrics, np.float64)
+    def add_step(self, metrics: np.ndarray, seconds: float, count: int = 1) -> bool:
+        """``count`` steps that took ``seconds`` each, with the metrics of the last one.
+
+        Returns:
+            Whether a scaled loss left one of them out.
+        """
+        metrics, overflowed = np.asarray(metrics, np.float64), False
         counts = np.ones(len(metrics), bool)
         if "skipped_steps" in self._names:
             skipped = float(metrics[self._names.index("skipped_steps")])
-            if skipped > self._skipped:
+            overflowed = skipped > self._skipped
+            if overflowed:
                 counts = np.isfinite(metrics)
             self.lost_steps = self.lost_steps + count if skipped - self._skipped >= count else 0
             self._skipped = skipped
@@ -54,6 +60,7 @@ class Ticks:
         self._counts.append(counts)
         self._step_seconds.append(seconds)
         self._steps += count
+        return overflowed
 
     def add_maintenance(self, seconds: float) -> None:
         self._maintenance += seconds
@@ -69,7 +76,7 @@ class Ticks:
         # The median, not the mean: the first step of a process also builds its kernels.
         seconds = float(np.median(self._step_seconds))
         record: Dict[str, Any] = dict(step=step, steps_in_record=self._steps)
-        record.update(zip(self._names, means))
+        record.update(signs.class_variances(dict(zip(self._names, means))))
         record.update((name, float(self._metrics[-1][self._names.index(name)])) for name in COUNTS if name in record)
         record.update(
             seconds_per_step=seconds,
@@ -119,9 +126,12 @@ class Records:
         self._stats.write(json.dumps(record) + "\n")
         self._stats.flush()
         names = [name for name in record if name not in _NOT_DRAWN and record[name] is not None]
-        scalars = {name: record[name] for name in names}
+        self.draw(record["step"], {name: record[name] for name in names})
+
+    def draw(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Numbers of a step for TensorBoard alone."""
         values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
-        self._events.add_summary(tf.Summary(value=values), global_step=record["step"])
+        self._events.add_summary(tf.Summary(value=values), global_step=step)
         self._events.flush()
 
 

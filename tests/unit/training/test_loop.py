@@ -11,6 +11,7 @@ from biggan_cli.config import TrainConfig
 from biggan_cli.errors import StepFailed
 from biggan_cli.training import loop
 from biggan_cli.training.loop import Signals
+from biggan_cli.training.monitors import Monitors
 from biggan_cli.training.precision import COUNTS
 from biggan_cli.training.step import METRICS, TrainingGraph
 
@@ -73,7 +74,9 @@ def records_of(session, log_every):
     hooks = [lambda step: None, lambda step: None, lambda record: None]
     with Signals() as signals:
         try:
-            loop.run(session, graph, train, range(1, 41), stream, *hooks, signals, lambda *words, **more: None)
+            silent = lambda *words, **more: None  # noqa: E731
+            monitors = Monitors(train, graph.names, {}, silent)
+            loop.run(session, graph, train, range(1, 41), stream, *hooks, signals, silent, monitors)
         except StepFailed as error:
             return records, error.message
     return records, None

@@ -1,0 +1,122 @@
+"""Going back: a run that a monitor found spoilt goes on from before the first sign, with other data and smaller rates.
+
+What came after that checkpoint is not lost: it is moved to ``rolled-back/N/``, its records, grids and checkpoints.
+That the run went back is in its configuration, which is written last; killed before that, a run that is resumed
+comes to the same end and goes back again.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from biggan_cli import config as configs
+from biggan_cli.config import RunRecord
+from biggan_cli.core.reporting import Report
+from biggan_cli.rundir import RunDir, whole_file, write_json
+from biggan_cli.training import checkpoints
+from biggan_cli.training.checkpoints import Checkpoint
+from biggan_cli.training.monitors import Collapsed
+
+
+class Rollback(NamedTuple):
+    """Where a run goes on from, and what it is from there."""
+
+    record: RunRecord
+    checkpoint: Checkpoint
+
+
+def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Rollback:
+    """Go back to the newest checkpoint from before the first sign.
+
+    Raises:
+        Collapsed: the same, saying what is there, where the run is not to go back or cannot any more.
+    """
+    train, good = record.config.train, last_good(run, [error.last_good])
+    if good:
+        prefix = run.checkpoint_prefix(good[0])
+        error.replace_detail("hint", f"the last good checkpoint is {prefix}; {error.hint}")
+    if train.on_collapse != "rollback":
+        if good:
+            error.replace_detail("fix", f"biggan train --resume {run} --on-collapse rollback")
+        raise error
+    if not good:
+        error.replace_detail("hint", f"no checkpoint is older than its first sign; {error.hint}")
+        raise error
+    if train.rollbacks >= train.max_rollbacks:
+        error.message += (
+            f"; the run went back {train.rollbacks} times already, of --max-rollbacks {train.max_rollbacks}"
+        )
+        error.replace_detail("fix", f"biggan train --resume {run} --max-rollbacks {train.max_rollbacks + 3}")
+        raise error
+    (step,) = good
+    eased = configs.replace(train, rollbacks=train.rollbacks + 1)
+    record = configs.replace(record, config=configs.replace(record.config, train=eased))
+    checkpoint = checkpoints.find(run, str(step))
+    report("warning", text=error.message)
+    text = f"rollback {eased.rollbacks} of {eased.max_rollbacks}: from step {error.step} back to step {step}"
+    report("line", text=f"{text}, with other data and {eased.eased:g} of the rates; what came after it is set aside")
+    _set_aside(run, checkpoint, eased.rollbacks)
+    _note(run, error, step, eased)
+    write_json(run.config, configs.to_json(record))
+    return Rollback(record, checkpoint)
+
+
+def last_good(run: RunDir, limits: List[int]) -> List[int]:
+    """For each limit the newest checkpoint that is not after it, if there is one."""
+    saved = checkpoints.steps(run)
+    newest = (max((step for step in saved if step <= limit), default=None) for limit in limits)
+    return sorted({step for step in newest if step is not None})
+
+
+def _set_aside(run: RunDir, checkpoint: Checkpoint, number: int) -> None:
+    """Checkpoints, the newest first, and grids; what was best is again what was so then."""
+    folder = _folder(run, number)
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    (folder / "samples").mkdir(exist_ok=True)
+    for step in reversed(checkpoints.steps(run)):
+        if step > checkpoint.step:
+            checkpoints.move(run, step, folder / "checkpoints")
+    for path in sorted(run.samples.glob("step_*.png")):
+        if int(path.stem.rpartition("_")[2]) > checkpoint.step:
+            os.replace(str(path), str(folder / "samples" / path.name))
+    before = checkpoint.record.get("watch", {}).get("scores", {})
+    for metric, entry in checkpoints.best(run).items():
+        if entry["step"] > checkpoint.step:
+            was: Optional[Dict[str, Any]] = before.get("best", {}).get(metric)
+            if was and was["step"] in checkpoints.steps(run):
+                checkpoints.mark_best(run, metric, was["step"], was["value"], before["of"])
+            else:
+                checkpoints.unmark_best(run, metric)
+
+
+def _note(run: RunDir, error: Collapsed, step: int, train: configs.TrainConfig) -> None:
+    """Records after the step go aside; one says that the run went back, and why."""
+    entry = dict(
+        step=step,
+        rollback=train.rollbacks,
+        from_step=error.step,
+        monitor=error.monitor,
+        why=error.message,
+        g_lr=train.g_lr * train.eased,
+        d_lr=train.d_lr * train.eased,
+    )
+    lines = run.stats.read_text().splitlines(keepends=True) if run.stats.exists() else []
+    kept = [line for line in lines if _counts(line, step, train.rollbacks)]
+    with whole_file(_folder(run, train.rollbacks) / "stats.jsonl") as temporary:
+        temporary.write_text("".join(line for line in lines if line not in kept))
+    with whole_file(run.stats) as temporary:
+        temporary.write_text("".join([*kept, json.dumps(entry) + "\n"]))
+
+
+def _counts(line: str, step: int, number: int) -> bool:
+    """Whether a record is of the steps up to ``step``, and not of this rollback, which was interrupted once."""
+    try:
+        record = json.loads(line)
+        return record["step"] <= step and record.get("rollback", 0) < number
+    except (ValueError, KeyError):
+        return False
+
+
+def _folder(run: RunDir, number: int) -> Path:
+    return run.path / "rolled-back" / str(number)
