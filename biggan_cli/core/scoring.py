@@ -9,7 +9,7 @@ from biggan_cli.core import extractors, references, score, sources
 from biggan_cli.core.reporting import Report, without_tables
 from biggan_cli.core.score_caveats import Job
 from biggan_cli.core.score_words import numbers
-from biggan_cli.errors import NotReady
+from biggan_cli.errors import NotReady, StepFailed
 from biggan_cli.metrics import digit_classifier, inception
 from biggan_cli.rundir import RunDir
 from biggan_cli.settings import DRAW_BATCH, DrawConfig, ExtractorConfig, PicturesConfig, ReferenceConfig, ScoreConfig
@@ -20,7 +20,6 @@ from biggan_cli.training.monitors import Monitors
 
 _METRICS = {"fid": ("fid", "value"), "is": ("inception_score", "mean")}
 """What is watched → where a record has it."""
-_LITTLE = ("line", "advance", "warning")
 
 
 def extractor_of(train: TrainConfig, report: Report) -> Optional[extractors.Extractor]:
@@ -78,9 +77,11 @@ class Scoring:
         Raises:
             Collapsed: the FID is much worse than the best, and the run is to end for it.
         """
-        record = self._kept(checkpoint)
-        if record is None:
-            record = self._measured(checkpoint)
+        try:
+            record = self._kept(checkpoint) or self._measured(checkpoint)
+        except StepFailed as error:  # that nothing can be measured must not end what can still get better
+            self._report("warning", text=f"no score at step {checkpoint.step}: {error.message}")
+            return
         values = {name: float(record[place][part]) for name, (place, part) in _METRICS.items()}
         of = {name: record[name] for name in ("extractor", "reference")}
         of = dict(of, count=record["samples"]["count"])

@@ -79,6 +79,28 @@ def test_one_power_iteration_for_each_network_and_step(history):
             np.testing.assert_allclose(after[sn_u_name(name)], u / np.linalg.norm(u), atol=1e-5)
 
 
+def test_the_largest_sigma_of_each_network(history):
+    """v w uᵀ of the weights that the step starts with."""
+    for before, metrics in zip(history[0], history[1]):
+        for name, weights in (("g_sigma", generator_weights), ("d_sigma", discriminator_weights)):
+            sigmas = []
+            for weight, spec in weights(CONFIG.model).items():
+                if spec.output_axis is not None:
+                    w = before[weight].astype(np.float64)
+                    matrix = w.T if spec.output_axis == 0 else w.reshape(-1, w.shape[-1])
+                    v = before[sn_u_name(weight)] @ matrix.T
+                    sigmas.append(np.linalg.norm(v / np.linalg.norm(v) @ matrix))
+            assert metrics[name] == pytest.approx(max(sigmas), rel=1e-4)
+
+
+def test_what_monitors_look_at_is_of_both_updates_of_the_discriminator(history, training):
+    """The mean over them; the real pictures are known."""
+    metrics, images = history[1][0], training.data["real_images"].astype(np.float64) / 127.5 - 1.0
+    small = images.reshape(2, 3, 8, 4, 8, 4, 3).mean(axis=(3, 5))
+    assert metrics["real_variance"] == pytest.approx(small.var(axis=1).mean(), rel=1e-4)
+    assert metrics["fake_variance"] > 0
+
+
 def test_ema_with_warm_up(history):
     """decay = min(0.5, (1 + step) / (10 + step)): 0.1 after the first step, 2/11 after the second."""
     values = history[0]
