@@ -45,9 +45,10 @@ def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Ro
         raise error
     if train.rollbacks >= train.max_rollbacks:
         error.message += (
-            f"; the run went back {train.rollbacks} times already, of --max-rollbacks {train.max_rollbacks}"
+            f"; the run went back {train.rollbacks} time{'s' * (train.rollbacks != 1)}, "
+            f"and --max-rollbacks is {train.max_rollbacks}"
         )
-        error.replace_detail("fix", f"biggan train --resume {run} --max-rollbacks {train.max_rollbacks + 3}")
+        error.replace_detail("fix", f"biggan train --resume {run} --max-rollbacks {train.max_rollbacks + 1}")
         raise error
     (step,) = good
     eased = configs.replace(train, rollbacks=train.rollbacks + 1)

@@ -1,0 +1,56 @@
+"""Runs that watch themselves, through the console script: what is not finite, a collapse, patience."""
+
+import json
+
+from biggan_cli.rundir import RunDir
+from biggan_cli.training import checkpoints
+from tests.conftest import TINY
+from tests.e2e.test_train import only_run
+
+
+def test_what_is_not_finite_goes_back_as_often_as_it_may(biggan, tmp_path):
+    """Rates that half of is too much as well."""
+    rates = ["--g-lr", "1e30", "--d-lr", "1e30", "--log-every", 1]
+    rollback = ["--on-collapse", "rollback", "--max-rollbacks", 1]
+    done = biggan("train", *TINY, *rates, *rollback, "--save-every", 1, "--steps", 50, "--outdir", tmp_path, check=1)
+    run = only_run(tmp_path)
+    assert "rollback 1 of 1: from step" in done.stderr and "with other data and 0.5 of the rates" in done.stderr
+    error = done.stderr[done.stderr.index("error: ") :]
+    assert error.startswith("error: a loss or gradient is not finite at step ")
+    assert "the run went back 1 time, and --max-rollbacks is 1" in error
+    assert f"fix: biggan train --resume {run} --max-rollbacks 2" in error
+    assert f"hint: the last good checkpoint is {run}/checkpoints/model-" in error
+    assert json.loads((run / "config.json").read_text())["config"]["train"]["rollbacks"] == 1
+    assert error.splitlines()[0].partition("error: ")[2] in (run / "log.txt").read_text()
+
+
+def test_a_collapse_ends_a_run_that_is_told_so(biggan, tmp_path):
+    """Latents of next to nothing: of a class the pictures of a batch are all the same."""
+    alike = ["--truncation", 0.001, "--on-collapse", "stop", "--log-every", 100, "--save-every", 250]
+    done = biggan("train", *TINY, *alike, "--steps", 400, "--outdir", tmp_path, check=1)
+    run = only_run(tmp_path)
+    error = done.stderr[done.stderr.index("error: ") :]
+    assert error.startswith("error: the generator has collapsed: its pictures of a class vary 0.0")
+    assert "(limit 0.05), less and less since " in error and ", at step 300\n" in error
+    assert "no checkpoint is older than its first sign; a smaller --g-lr" in error
+    assert checkpoints.steps(RunDir(run)) == [250]
+
+
+def test_patience_finishes_a_run(biggan, tmp_path):
+    """A generator that stands still is scored once, and once more for nothing."""
+    still = ["--g-lr", "1e-30", "--score-every", 2, "--score-num", 100, "--patience", 1]
+    environment = dict(BIGGAN_CACHE=str(tmp_path / "cache"))
+    done = biggan("train", *TINY, *still, "--steps", 50, "--outdir", tmp_path / "runs", env=environment, check=0)
+    run = RunDir(only_run(tmp_path / "runs"))
+    why = "1 score without a better FID than "
+    assert f"finished at step 4: {why}" in done.stderr and f"finished_by  {why}" in done.stdout
+    lines = [json.loads(line) for line in run.score.read_text().splitlines()]
+    assert [line["samples"]["step"] for line in lines] == [2, 4]
+    assert f"score at step 2: digit IS {lines[0]['inception_score']['mean']:.3f} ± " in done.stderr
+    assert f"digit FID {lines[0]['fid']['value']:.3f} (best {lines[0]['fid']['value']:.3f} at 2)" in done.stderr
+    assert checkpoints.best(run)["fid"]["step"] == 2 and checkpoints.steps(run) == [2, 4]
+    again = biggan("train", "--resume", run, env=environment, check=0)
+    assert f"finished at step 4: {why}" in again.stderr
+    assert len(run.score.read_text().splitlines()) == 2
+    biggan("train", "--resume", run, "--patience", 0, "--score-every", 0, "--steps", 6, check=0)
+    assert checkpoints.find(run).step == 6
