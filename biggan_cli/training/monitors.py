@@ -25,7 +25,7 @@ WON_SHARE, WON_STEPS = 0.99, 200
 generator finds out by itself, which it does within tens of steps if it does at all."""
 ALIKE, GROWN, WARM_UP = 0.05, 0.25, 300
 """Of the variance of real pictures; single batches of a sound run were never below 0.45, the first ones included. Where
-a generator starts with less, it counts from when it had :data:`GROWN` of that variance, or from step :data:`WARM_UP`."""
+a generator starts with less, it counts from when it had :data:`GROWN` of that, or from step :data:`WARM_UP`."""
 EXPLODED, SIGMA_EVERY, SIGMA_SAMPLES, SIGMA_LEAST = 3.0, 20, 50, 10
 """The median is of up to 50 values, 20 steps apart: the last 1,000 steps. Sound runs stay far below: the digits preset,
 with rates ten times those of others, reaches 1.33 times the median, in the generator, in its first 200 steps."""
@@ -119,7 +119,8 @@ class Monitors:
         if not self._train.patience or without < self._train.patience:
             return None
         best = self._scores["best"]["fid"]
-        return f"{without} score{'s' * (without != 1)} without a better FID than {best['value']:.3f} of step {best['step']}"
+        scores = f"{without} score{'s' * (without != 1)}"
+        return f"{scores} without a better FID than {best['value']:.3f} of step {best['step']}"
 
     @property
     def last_score(self) -> Optional[int]:

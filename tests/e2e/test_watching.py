@@ -1,6 +1,7 @@
 """Runs that watch themselves, through the console script: what is not finite, a collapse, patience."""
 
 import json
+import re
 
 from biggan_cli.rundir import RunDir
 from biggan_cli.training import checkpoints
@@ -25,15 +26,17 @@ def test_what_is_not_finite_goes_back_as_often_as_it_may(biggan, tmp_path):
 
 
 def test_a_collapse_ends_a_run_that_is_told_so(biggan, tmp_path):
-    """Latents of next to nothing: of a class the pictures of a batch are all the same."""
-    alike = ["--truncation", 0.001, "--on-collapse", "stop", "--log-every", 100, "--save-every", 250]
-    done = biggan("train", *TINY, *alike, "--steps", 400, "--outdir", tmp_path, check=1)
-    run = only_run(tmp_path)
+    """A rate of the generator that is a thousand times too large, against a discriminator that is slow."""
+    rates = ["--g-lr", 1, "--d-lr", 1e-4, "--on-collapse", "stop", "--save-every", 1, "--keep-checkpoints", 2]
+    done = biggan("train", *TINY, *rates, "--steps", 400, "--outdir", tmp_path, check=1)
+    run = RunDir(only_run(tmp_path))
     error = done.stderr[done.stderr.index("error: ") :]
-    assert error.startswith("error: the generator has collapsed: its pictures of a class vary 0.0")
-    assert "(limit 0.05), less and less since " in error and ", at step 300\n" in error
-    assert "no checkpoint is older than its first sign; a smaller --g-lr" in error
-    assert checkpoints.steps(RunDir(run)) == [250]
+    assert error.startswith("error: the generator has collapsed: its pictures of a ")
+    since, step = (int(number) for number in re.search(r"less and less since (\d+), at step (\d+)\n", error).groups())
+    good = f"{run.checkpoint_prefix(since - 1)}"
+    assert 1 < since < step < 200 and f"hint: the last good checkpoint is {good}; a smaller --g-lr" in error
+    assert f"fix: biggan train --resume {run} --on-collapse rollback" in error
+    assert checkpoints.steps(run) == [since - 1, step - 2, step - 1]  # what is good outlives those that may not be
 
 
 def test_patience_finishes_a_run(biggan, tmp_path):

@@ -11,8 +11,8 @@ from biggan_cli.training.step import build
 TINY = dict(data="digits", base_channels=2, z_dim=8, shared_dim=4, batch=4, d_steps=1, steps=500, on_collapse="stop")
 
 
-def watched(steps, **values):
-    """What ends a training within ``steps`` steps; None: nothing does."""
+def trained(steps, spoil=None, **values):
+    """What ends a training within ``steps`` steps; None: nothing does. ``spoil`` is (step, name of a weight, factor)."""
     config = configs.resolve("digits", dict(TINY, **values))
     dataset = datasets.load("digits", 32)
     source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
@@ -27,22 +27,26 @@ def watched(steps, **values):
         try:
             for step in range(1, steps + 1):
                 monitors.look(step, session.run([handles.metrics, handles.train_op])[0])
+                if spoil and step == spoil[0]:
+                    weight = handles.variables[spoil[1]]
+                    weight.load(session.run(weight) * spoil[2], session)
         except Collapsed as error:
             return error
     return None
 
 
 def test_a_generator_that_stands_still_is_beaten():
-    error = watched(490, d_lr=0.005, g_lr=1e-9, batch=8)
+    error = trained(490, d_lr=0.005, g_lr=1e-9, batch=8)
     assert error.monitor == "won" and error.step - error.last_good == 200
 
 
 def test_latents_that_are_all_alike_give_pictures_of_a_class_that_are():
-    """Truncated at next to nothing: of a class each picture of a batch is the same, of several the batch still varies."""
-    error = watched(310, truncation=1e-3)
+    """Next to nothing is left of them: of a class all pictures of a batch are the same, though batches still vary."""
+    error = trained(310, truncation=1e-3)
     assert error.monitor == "classes" and error.step == 300
 
 
-def test_a_rate_that_is_far_too_large_explodes():
-    error = watched(490, g_lr=1e-3, d_lr=1e-3, orthogonal=0.0, lr_decay=None, ema_decay=0.5, beta1=0.0)
-    assert error is None
+def test_a_sound_training_is_left_alone_until_a_weight_explodes():
+    """Its scale alone changes nothing of what the networks compute, so that only its sigma can tell."""
+    error = trained(260, spoil=(250, "generator/block2/conv1/w", 100.0))
+    assert error.monitor == "sigma" and error.step == 251 and error.last_good == 250
