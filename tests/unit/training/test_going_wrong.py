@@ -4,7 +4,7 @@ from biggan_cli import config as configs
 from biggan_cli.core import first_values
 from biggan_cli.data import datasets, pipeline
 from biggan_cli.runtime.device import open_session
-from biggan_cli.runtime.tf import start_values, tf
+from biggan_cli.runtime.tf import assign_values, start_values, tf
 from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import build
 
@@ -12,7 +12,7 @@ TINY = dict(data="digits", base_channels=2, z_dim=8, shared_dim=4, batch=4, d_st
 
 
 def trained(steps, spoil=None, **values):
-    """What ends a training within ``steps`` steps; None: nothing does. ``spoil`` is (step, name of a weight, factor)."""
+    """What ends a training within ``steps`` steps, if anything does. ``spoil`` is (step, name of a weight, factor)."""
     config = configs.resolve("digits", dict(TINY, **values))
     dataset = datasets.load("digits", 32)
     source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
@@ -28,8 +28,8 @@ def trained(steps, spoil=None, **values):
             for step in range(1, steps + 1):
                 monitors.look(step, session.run([handles.metrics, handles.train_op])[0])
                 if spoil and step == spoil[0]:
-                    weight = handles.variables[spoil[1]]
-                    weight.load(session.run(weight) * spoil[2], session)
+                    weight = {spoil[1]: handles.variables[spoil[1]]}
+                    assign_values(session, weight, {spoil[1]: session.run(weight)[spoil[1]] * spoil[2]})
         except Collapsed as error:
             return error
     return None
