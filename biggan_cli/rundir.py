@@ -4,7 +4,8 @@
 
     runs/00003-cifar10-32-seed/
       config.json  log.txt  stats.jsonl  events.*  reals.png  samples/step_001000.png
-      checkpoints/model-001000.{index,data-…,json}
+      checkpoints/model-001000.{index,data-…,json} best-{fid,is}.json
+      rolled-back/N/{stats.jsonl,checkpoints/…,samples/…}
       sample/<name>/{manifest.json,index.json,grid.png,000000.png …}
       interpolate/<name>.gif  interpolate/<name>.manifest.json
       freeze/generator.{pb,spec.json,manifest.json}

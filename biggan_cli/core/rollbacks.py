@@ -13,6 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
+from biggan_cli.errors import StepFailed
 from biggan_cli.rundir import RunDir, whole_file, write_json
 from biggan_cli.training import checkpoints
 from biggan_cli.training.checkpoints import Checkpoint
@@ -32,28 +33,24 @@ def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Ro
     Raises:
         Collapsed: the same, saying what is there, where the run is not to go back or cannot any more.
     """
-    train, good = record.config.train, last_good(run, [error.last_good])
-    if good:
-        prefix = run.checkpoint_prefix(good[0])
-        error.replace_detail("hint", f"the last good checkpoint is {prefix}; {error.hint}")
-    if train.on_collapse != "rollback":
-        if good:
-            error.replace_detail("fix", f"biggan train --resume {run} --on-collapse rollback")
-        raise error
-    if not good:
-        error.replace_detail("hint", f"no checkpoint is older than its first sign; {error.hint}")
-        raise error
-    if train.rollbacks >= train.max_rollbacks:
-        error.message += (
-            f"; the run went back {train.rollbacks} time{'s' * (train.rollbacks != 1)}, "
-            f"and --max-rollbacks is {train.max_rollbacks}"
-        )
+    train = record.config.train
+    checkpoint = _newest_sound(run, error.last_good, report)
+    there = (
+        f"the last good checkpoint is {checkpoint.prefix}" if checkpoint else "no checkpoint is from before its signs"
+    )
+    error.replace_detail("hint", f"{there}; {error.hint}")
+    if train.on_collapse != "rollback" and checkpoint:
+        error.replace_detail("fix", f"biggan train --resume {run} --on-collapse rollback")
+    spent = train.on_collapse == "rollback" and train.rollbacks >= train.max_rollbacks
+    if spent:
+        times = f"{train.rollbacks} time{'s' * (train.rollbacks != 1)}"
+        error.message += f"; the run went back {times}, and --max-rollbacks is {train.max_rollbacks}"
+        error.args = (error.message,)
         error.replace_detail("fix", f"biggan train --resume {run} --max-rollbacks {train.max_rollbacks + 1}")
+    if train.on_collapse != "rollback" or spent or checkpoint is None:
         raise error
-    (step,) = good
-    eased = configs.replace(train, rollbacks=train.rollbacks + 1)
+    eased, step = configs.replace(train, rollbacks=train.rollbacks + 1), checkpoint.step
     record = configs.replace(record, config=configs.replace(record.config, train=eased))
-    checkpoint = checkpoints.find(run, str(step))
     report("warning", text=error.message)
     text = f"rollback {eased.rollbacks} of {eased.max_rollbacks}: from step {error.step} back to step {step}"
     report("line", text=f"{text}, with other data and {eased.eased:g} of the rates; what came after it is set aside")
@@ -68,6 +65,16 @@ def last_good(run: RunDir, limits: List[int]) -> List[int]:
     saved = checkpoints.steps(run)
     newest = (max((step for step in saved if step <= limit), default=None) for limit in limits)
     return sorted({step for step in newest if step is not None})
+
+
+def _newest_sound(run: RunDir, limit: int, report: Report) -> Optional[Checkpoint]:
+    """The newest checkpoint that is not after step ``limit``, and not damaged; None: there is none."""
+    for step in reversed([step for step in checkpoints.steps(run) if step <= limit]):
+        try:
+            return checkpoints.find(run, str(step))
+        except StepFailed as error:
+            report("warning", text=error.message)
+    return None
 
 
 def _set_aside(run: RunDir, checkpoint: Checkpoint, number: int) -> None:
