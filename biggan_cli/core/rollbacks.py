@@ -36,10 +36,10 @@ def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Ro
     train = record.config.train
     checkpoint = _newest_sound(run, error.last_good, report)
     there = (
-        f"the last good checkpoint is {checkpoint.prefix}" if checkpoint else "no checkpoint is from before its signs"
+        f"the last good checkpoint is {checkpoint.prefix}" if checkpoint else "no checkpoint is older than its signs"
     )
     error.replace_detail("hint", f"{there}; {error.hint}")
-    if train.on_collapse != "rollback" and checkpoint:
+    if train.on_collapse != "rollback" and checkpoint and error.monitor != "overflow":
         error.replace_detail("fix", f"biggan train --resume {run} --on-collapse rollback")
     spent = train.on_collapse == "rollback" and train.rollbacks >= train.max_rollbacks
     if spent:
