@@ -35,9 +35,7 @@ def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Ro
     """
     train = record.config.train
     checkpoint = _newest_sound(run, error.last_good, report)
-    there = (
-        f"the last good checkpoint is {checkpoint.prefix}" if checkpoint else "no checkpoint is older than its signs"
-    )
+    there = f"the last good checkpoint is {checkpoint.prefix}" if checkpoint else "no checkpoint is older than its sign"
     error.replace_detail("hint", f"{there}; {error.hint}")
     if train.on_collapse != "rollback" and checkpoint and error.monitor != "overflow":
         error.replace_detail("fix", f"biggan train --resume {run} --on-collapse rollback")

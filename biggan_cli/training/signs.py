@@ -13,7 +13,8 @@ SATURATED = ("real_saturated", "fake_saturated")
 _SIDES = ("real", "fake")
 _OF_SIDE = ("variance", "class_squares", "class_freedom")
 SPREAD = tuple(f"{side}_{name}" for side in _SIDES for name in _OF_SIDE)
-"""Variance within a batch; the squares within its classes and their degrees of freedom, which are pooled by sums."""
+"""Variance within a batch, or within the parts that a device takes of it; the squares within its classes and their
+degrees of freedom, which are pooled by sums."""
 SIGMAS = ("g_sigma", "d_sigma")
 """The largest singular value of the weights of a network that spectral norm divides by."""
 D_SIGNS = (*SATURATED, *SPREAD)
