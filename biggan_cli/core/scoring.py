@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, TrainConfig
 from biggan_cli.core import extractors, references, score, sources
-from biggan_cli.core.reporting import Report, without_tables
+from biggan_cli.core.reporting import Report
 from biggan_cli.core.score_caveats import Job
 from biggan_cli.core.score_words import numbers
 from biggan_cli.errors import NotReady, StepFailed
@@ -94,7 +94,11 @@ class Scoring:
         pictures = self._job.settings.pictures
         draw = configs.replace(pictures.draw, checkpoint=str(checkpoint.step))
         asked = configs.replace(pictures, draw=draw)
-        quiet = without_tables(self._report)
+
+        def quiet(event: str, **fields) -> None:  # it is told in one line
+            if event in ("advance", "warning"):
+                self._report(event, **fields)
+
         (source,) = sources.of_run(self._run, asked, ("checkpoint",), None, pictures.num, quiet)
         record = dict(score.scored(source, self._job, quiet), training=dict(rollbacks=self._rollbacks))
         score.keep(self._run, record, self._report)
