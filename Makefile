@@ -7,13 +7,14 @@ LANE ?=
 PYTHON ?=
 export LANE PYTHON
 
-.PHONY: help setup demo test check docs clean
+.PHONY: help setup demo test torture check docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make setup   create the environment'
 	@echo 'make demo    train on the built-in digits, draw, freeze, convert, run, compare, score (three to five minutes)'
 	@echo 'make test    run all tests'
+	@echo 'make torture kill a training KILLS=30 times with SIGKILL, and compare it with one that nobody touched'
 	@echo 'make check   style and static checks'
 	@echo 'make docs    write the command reference in README.md anew'
 	@echo 'make clean   remove environments and caches; runs/ stays'
@@ -27,6 +28,11 @@ demo:
 
 test:
 	@$(ensure) && $$venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+KILLS ?= 30
+TRAIN ?= --lecam 0.1 --augment color,translation
+torture:
+	@$(ensure) && $$venv/bin/python -m tests.torture --kills $(KILLS) -- $(TRAIN)
 
 check:
 	@$(ensure) && $$venv/bin/ruff check && $$venv/bin/ruff format --check

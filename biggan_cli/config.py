@@ -9,6 +9,7 @@ import re
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from biggan_cli import __version__
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.presets import PRESETS
 from biggan_cli.settings import EXTRACTORS
@@ -234,9 +235,14 @@ def from_json(stored: Any, origin: str) -> RunRecord:
     """The record that :func:`to_json` stored; ``origin`` names the file in errors.
 
     Raises:
-        StepFailed: another schema, an unknown or missing key, a value that cannot be.
+        StepFailed: a newer version of biggan, another schema, an unknown or missing key, a value that cannot be.
     """
-    schema = stored.get("schema") if isinstance(stored, dict) else None
+    schema, theirs = (stored.get(key) if isinstance(stored, dict) else None for key in ("schema", "biggan"))
+    if isinstance(theirs, str) and _version(theirs) > _version(__version__):
+        raise StepFailed(
+            f"{origin} was written by biggan {theirs}, and this is biggan {__version__}, which is older",
+            fix=f"biggan {theirs} or later",
+        )
     if schema != SCHEMA:
         raise StepFailed(
             f"{origin} has schema {schema}, this biggan reads schema {SCHEMA}",
@@ -259,6 +265,11 @@ def from_json(stored: Any, origin: str) -> RunRecord:
     except (ValueError, UsageError) as error:
         raise StepFailed(f"{origin} is damaged: {error}", hint="it is written by biggan, not by hand") from error
     return RunRecord(**dict(values, config=config, class_names=names))
+
+
+def _version(text: str) -> Tuple[int, ...]:
+    """``1.10.2`` → (1, 10, 2), so that versions can be compared."""
+    return tuple(int(number) for number in re.findall(r"\d+", text))
 
 
 def _with_later(cls, stored: Any) -> Any:

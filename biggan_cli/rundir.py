@@ -3,8 +3,8 @@
 ::
 
     runs/00003-cifar10-32-seed/
-      config.json  log.txt  stats.jsonl  events.*  reals.png  samples/step_001000.png
-      checkpoints/model-001000.{index,data-…,json} best-{fid,is}.json
+      config.json  state.json  log.txt  stats.jsonl  events.*  reals.png  samples/step_001000.png
+      checkpoints/{model-001000.{index,data-…,json},best-fid.json,unsound/…}
       rolled-back/N/{stats.jsonl,checkpoints/…,samples/…}
       sample/<name>/{manifest.json,index.json,grid.png,000000.png …}
       interpolate/<name>.gif  interpolate/<name>.manifest.json
@@ -40,6 +40,20 @@ _FOLDERS = {"to-bin": "bin", "msame-run": "msame", "export-checkpoint": "export"
 """Where the results of a command are; of those not named here, in a folder called as the command is."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Numbers of errors of a disk, quota or file that is full."""
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Numbers of errors of a place that may not be written to."""
+_HELD = (errno.EAGAIN, errno.EACCES)
+"""Numbers of errors of a lock that another process has."""
+LOCK = ".lock"
+"""In which file of a folder its lock is."""
+_PATIENCE = 0.5
+"""Seconds in which a lock that somebody only looks at is free again."""
+_WRITTEN_UNDER_LOCK = {
+    "": (".config.*.json", ".state.*.json", ".stats.*.jsonl", ".reals.*.png"),
+    "samples": (".step_*.png",),
+    "checkpoints": (".saving-*", ".model-*.json", ".best-*.json"),
+}
+"""Temporary names of what only the holder of a run's lock writes: folder → patterns."""
 _UNFINISHED = ".unfinished-{}"
 _LISTED = 2000
 _NUMBERED = re.compile(r"(\d{5,})-")
@@ -51,11 +65,13 @@ class RunDir:
     def __init__(self, path):
         self.path = Path(path)
         self.config = self.path / "config.json"
+        self.state = self.path / "state.json"
         self.log = self.path / "log.txt"
         self.stats = self.path / "stats.jsonl"
         self.reals = self.path / "reals.png"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
+        self.unsound = self.checkpoints / "unsound"
         self.frozen_graph = self.path / "freeze" / "generator.pb"
         self.graph_spec = self.path / "freeze" / "generator.spec.json"
         self.profile = self.path / "profile"
@@ -74,15 +90,26 @@ class RunDir:
         """The stored configuration as plain values."""
         return read_json(self.config)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run against a second process that would write to it; the lock dies with its process.
+    def best(self, metric: str) -> Path:
+        return self.checkpoints / f"best-{metric}.json"
 
-        Raises:
-            StepFailed: another process holds the run.
-        """
-        with locked(self.path):
-            yield
+    def lock(self):
+        """Hold the run against a second process that would write to it, see :func:`locked`."""
+        return locked(self.path)
+
+    def is_held(self) -> Optional[str]:
+        """Who holds the run's lock, ``process 4711 on host``, without disturbing that one; None: nobody."""
+        return holder_of(self.path)
+
+    def remove_leftovers(self) -> None:
+        """What a process that held the lock and was killed left half written; for the one that holds it now."""
+        for folder, patterns in _WRITTEN_UNDER_LOCK.items():
+            for pattern in patterns:
+                for path in (self.path / folder).glob(pattern):
+                    if path.is_dir():
+                        shutil.rmtree(str(path), ignore_errors=True)
+                    else:
+                        path.unlink()
 
     def finished(self, command: str) -> List["Finished"]:
         """What a command left in this run, the latest last; what has no manifest is not finished."""
@@ -123,14 +150,18 @@ class RunDir:
             StepFailed: another process is making it, or the disk is full.
         """
         parent = self.path / _FOLDERS.get(command, command)
-        parent.mkdir(exist_ok=True)
         manifest_of = "{}.manifest.json" if stem else "{}"
-        step = _reserve(parent, name, stem, manifest_of, replace, resume)
+        try:
+            parent.mkdir(exist_ok=True)
+            step = _reserve(parent, name, stem, manifest_of, replace, resume)
+        except OSError as error:
+            if error.errno not in (*FULL, *READ_ONLY):
+                raise
+            raise cannot_be_written(self.path, error) from error
         work, target = step.path, parent / manifest_of.format(step.name)
-        started = time.time()
+        started = time.perf_counter()
         try:
             yield step
-            now = time.time()
             manifest = dict(
                 schema=MANIFEST_SCHEMA,
                 command=command,
@@ -141,8 +172,8 @@ class RunDir:
                 tool="biggan " + biggan_cli.__version__,
                 python=platform.python_version(),
                 packages=dict(packages),
-                seconds=round(now - started, 3),
-                finished=round(now, 3),
+                seconds=round(time.perf_counter() - started, 3),
+                finished=round(time.time(), 3),
             )
             if stem:
                 with contextlib.suppress(FileNotFoundError):
@@ -158,7 +189,7 @@ class RunDir:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            raise disk_full(parent, error) from error
+            raise cannot_be_written(parent, error) from error
         finally:
             with contextlib.suppress(FileNotFoundError):  # it was moved, and may be another process's by now
                 ours = os.path.samestat(os.fstat(step.holder), os.stat(str(work)))
@@ -168,35 +199,84 @@ class RunDir:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[Optional[str]]:
     """Hold a folder against a second process that would write to it; the lock dies with its process.
 
+    Yields:
+        Who held it and is gone without having let go, ``process 4711 on host``; None: nobody.
+
     Raises:
-        StepFailed: another process holds it.
+        StepFailed: another process holds it, or nothing can be written there.
     """
-    with open(str(folder / ".lock"), "a+") as holder:
+    try:
+        holder = os.open(str(folder / LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        if error.errno not in (*FULL, *READ_ONLY):
+            raise
+        raise cannot_be_written(folder, error) from error
+    try:
+        _take(holder, folder)
+        gone = _note_in(holder)
+        _note(holder, f"process {os.getpid()} on {socket.gethostname()}")
         try:
-            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield gone
+        finally:
+            _note(holder, "")
+    finally:
+        os.close(holder)
+
+
+def holder_of(folder: Path) -> Optional[str]:
+    """Who holds a folder's lock, without disturbing that one; None: nobody."""
+    try:
+        holder = os.open(str(folder / LOCK), os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(holder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return (_note_in(holder) or "another process") if error.errno in _HELD else None
+    finally:
+        os.close(holder)
+    return None
+
+
+def _take(holder: int, folder: Path) -> None:
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
+            if error.errno not in _HELD:
                 raise
-            holder.seek(0)
-            owner = holder.read().strip() or "another process"
-            raise StepFailed(
-                f"{folder} is in use by {owner}", fix="wait until it ends, or stop it, then try again"
-            ) from error
-        holder.truncate(0)
-        holder.write(f"process {os.getpid()} on {socket.gethostname()}")
-        holder.flush()
-        yield
+            if time.monotonic() > until:
+                owner = _note_in(holder) or "another process"
+                raise StepFailed(
+                    f"{folder} is in use by {owner}", fix="wait until it ends, or stop it, then try again"
+                ) from error
+        time.sleep(0.02)
 
 
-def disk_full(folder: Path, error: OSError) -> StepFailed:
-    """What is said of an error whose number is one of ``FULL``."""
-    free = shutil.disk_usage(str(folder)).free
-    return StepFailed(
-        f"{folder} cannot be written: {error.strerror.lower()}", hint=f"{free / 1e6:.1f} MB are free there"
-    )
+def _note_in(holder: int) -> Optional[str]:
+    return os.pread(holder, 1000, 0).decode("utf-8", "replace").strip() or None
+
+
+def _note(holder: int, text: str) -> None:
+    """Say in a lock who holds it. The lock is one without the note too, which a full disk has no room for."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(holder, 0)
+        os.pwrite(holder, text.encode(), 0)
+
+
+def cannot_be_written(folder: Path, error: OSError) -> StepFailed:
+    """What is said of an error whose number is one of ``FULL`` or ``READ_ONLY``."""
+    hint = f"{free_megabytes(folder):.1f} MB are free there" if error.errno in FULL else None
+    return StepFailed(f"{folder} cannot be written: {error.strerror.lower()}", hint=hint)
+
+
+def free_megabytes(folder: Path) -> float:
+    """What may still be written to the disk of a folder, in MB."""
+    return shutil.disk_usage(str(folder)).free / 1e6
 
 
 class Finished(NamedTuple):
@@ -249,13 +329,15 @@ def create_run(outdir: Path, name: str) -> RunDir:
     check_place(outdir)
     try:
         outdir.mkdir(parents=True, exist_ok=True)
-        with open(str(outdir / ".lock"), "a") as holder:
+        with open(str(outdir / LOCK), "a") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)
             number = max((_number(path) for path in outdir.iterdir() if _NUMBERED.match(path.name)), default=-1) + 1
             run = RunDir(outdir / f"{number:05d}-{name}")
             run.path.mkdir()
         run.samples.mkdir()
         run.checkpoints.mkdir()
+        flush_to_disk(run.path)
+        flush_to_disk(outdir)
         return run
     except OSError as error:
         raise UsageError(
@@ -375,9 +457,51 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def flush_to_disk(path: Path) -> None:
-    """fsync a file that is already closed."""
-    with open(str(path), "rb") as handle:
-        os.fsync(handle.fileno())
+    """fsync a file that is already closed; of a folder, the names in it."""
+    descriptor = os.open(str(path), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Appended:
+    """Pieces added to the end of a file, each whole or not at all, in order.
+
+    What cannot be written, for instance because the disk is full, is kept in memory, and goes first the next time.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._kept: List[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        self._kept.append(piece)
+        with contextlib.suppress(OSError):
+            self.write_kept()
+
+    def write_kept(self, to_disk: bool = False) -> None:
+        """Write what is left; ``to_disk``: all that was ever added is then on the disk.
+
+        Raises:
+            OSError: something is still left.
+        """
+        descriptor = os.open(str(self._path), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            while self._kept:
+                size = os.fstat(descriptor).st_size
+                written = 0
+                try:
+                    while written < len(self._kept[0]):
+                        written += os.write(descriptor, self._kept[0][written:])
+                except OSError:
+                    os.ftruncate(descriptor, size)
+                    raise
+                del self._kept[0]
+            if to_disk:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def expanded(path) -> Path:

@@ -97,7 +97,7 @@ class _Plain:
 
     def __init__(self, file):
         self._file = file
-        self._shown = time.time()
+        self._shown = time.monotonic()
         self._ticks = False
 
     def __call__(self, event: str, **fields) -> None:
@@ -105,9 +105,9 @@ class _Plain:
 
         text = plain_text(event, **fields)
         self._ticks = self._ticks or event == "tick" or fields.get("what") == "training"
-        if event == "advance" and not self._ticks and time.time() - self._shown > PIPE_SECONDS:
+        if event == "advance" and not self._ticks and time.monotonic() - self._shown > PIPE_SECONDS:
             text = f"{fields['what']} {fields['done']}/{fields['total'] or '?'}" + pace(**fields)
-            self._shown = time.time()
+            self._shown = time.monotonic()
         if text:
             print(text, file=self._file, flush=True)
 

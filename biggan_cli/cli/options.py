@@ -69,7 +69,9 @@ _BN = dict(
     show_default="standing; of an imported run: moving",
     autocompletion=among(*BN),
 )
-_CHECKPOINT = dict(metavar="STEP", help="Step of the checkpoint.", show_default="latest")
+_CHECKPOINT = dict(
+    metavar="STEP", help="Step of the checkpoint; or latest, best-fid, best-is, best.", show_default="latest"
+)
 _TRUNCATION = dict(
     metavar="T",
     help="Redraw z beyond T standard deviations; none: off. (TensorFlow Hub multiplies z instead.)",
@@ -322,9 +324,11 @@ def _listed(flag: str, text: Optional[str], value_of: Callable, wanted: str, exa
 
 
 def check_checkpoint(checkpoint: Optional[str]) -> Optional[str]:
-    """``latest`` or a step."""
-    if checkpoint not in (None, "latest") and not re.fullmatch("[0-9]+", checkpoint):
-        raise UsageError(f"--checkpoint {checkpoint} is not a step", fix="--checkpoint latest, or a number")
+    """``latest``, a step, or ``best`` by a score."""
+    if checkpoint is not None and not re.fullmatch("latest|best|best-fid|best-is|[0-9]+", checkpoint):
+        raise UsageError(
+            f"--checkpoint {checkpoint} is not a step", fix="--checkpoint latest, best-fid, best-is, best, or a number"
+        )
     return checkpoint
 
 

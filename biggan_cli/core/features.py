@@ -43,7 +43,7 @@ def features_of(
         UsageError: the network does not take pictures of this size.
         StepFailed: a feature is not finite, or all pictures give the same.
     """
-    started, done = time.time(), 0
+    started, done = time.perf_counter(), 0
     features = np.empty((pictures.count, extractor.features), np.float32)
     kept = []
     with extractor.open() as network:
@@ -59,13 +59,13 @@ def features_of(
             if keep_logits:
                 kept.append(logits)
             done += len(found)
-            rate = done / max(time.time() - started, 1e-9)
+            rate = done / max(time.perf_counter() - started, 1e-9)
             report("advance", what=what, done=done, total=pictures.count, per_second=rate)
     if done != pictures.count:
         raise StepFailed(f"{pictures.name} gave {done} pictures of {pictures.count}: it changed meanwhile")
     if np.ptp(features, axis=0).max() == 0.0:
         raise StepFailed(f"all {done} pictures of {pictures.name} have the same features: they are all one picture")
-    return Pass(features, np.concatenate(kept) if kept else None, time.time() - started)
+    return Pass(features, np.concatenate(kept) if kept else None, time.perf_counter() - started)
 
 
 def groups(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -202,13 +202,13 @@ def _prepare(job: Job, settings: PrepareConfig) -> PrepareResult:
         job.report("line", text=kept + (f", {len(todo)} to make{changed}" if todo else ""))
     check_room(job, todo)
     kept = {shard.file: known[shard.file] for shard in job.shards if shard not in todo}
-    began = time.time()
+    began = time.perf_counter()
     if not finished or todo or any(prepared.faults(job.out, finished["labels"])):
         make_shards(job, todo, kept, known if finished else {})
         write_index(job, [kept[shard.file] for shard in job.shards])
     index = read_json(job.out / INDEX)
     made = sum(kept[shard.file]["count"] for shard in todo)
-    seconds = time.time() - began
+    seconds = time.perf_counter() - began
     return PrepareResult(
         folder=str(job.out),
         num=sum(entry["train"] for entry in index["classes"]),

@@ -12,10 +12,11 @@ A step gets ``report(event, **fields)``. The events:
 ===========  =====================================================================================
 """
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Callable, Optional
+
+from biggan_cli.rundir import Appended
 
 Report = Callable[..., None]
 
@@ -53,10 +54,16 @@ def without_tables(report: Report) -> Report:
 
 
 def logged(report: Report, log: Path) -> Report:
-    """``report``, with every event that has words first appended to ``log`` under its time."""
+    """``report``, with every event that has words first appended to ``log`` under its time.
+
+    What a full disk refuses waits in memory for the next event.
+    """
+    lines = Appended(log)
 
     def report_and_log(event: str, **fields) -> None:
-        _append(log, plain_text(event, **fields))
+        text = plain_text(event, **fields)
+        if text:
+            lines.add(_stamped(text))
         report(event, **fields)
 
     return report_and_log
@@ -65,14 +72,12 @@ def logged(report: Report, log: Path) -> Report:
 def log_error(log: Path, error: BaseException) -> None:
     """Append what ends a run; a log that cannot be written must not hide it."""
     details = [f"  {label}: {text}" for label, text in getattr(error, "details", [])]
-    with contextlib.suppress(OSError):
-        _append(log, "\n".join([f"error: {error or type(error).__name__}", *details]))
+    Appended(log).add(_stamped("\n".join([f"error: {error or type(error).__name__}", *details])))
 
 
-def _append(log: Path, text: str) -> None:
+def _stamped(text: str) -> bytes:
     stamp = time.strftime("%Y-%m-%d %H:%M:%S ")
-    with open(str(log), "a", encoding="utf-8", errors="backslashreplace") as handle:
-        handle.write("".join(stamp + line + "\n" for line in text.splitlines()))
+    return "".join(stamp + line + "\n" for line in text.splitlines()).encode("utf-8", "backslashreplace")
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ comes to the same end and goes back again.
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional
 
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
@@ -34,7 +34,7 @@ def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Ro
         Collapsed: the same, saying what is there, where the run is not to go back or cannot any more.
     """
     train = record.config.train
-    checkpoint = _newest_sound(run, error.last_good, report)
+    checkpoint = _newest_sound(run, error.last_good)
     there = f"the last good checkpoint is {checkpoint.prefix}" if checkpoint else "no checkpoint is older than its sign"
     error.replace_detail("hint", f"{there}; {error.hint}")
     if train.on_collapse != "rollback" and checkpoint and error.monitor != "overflow":
@@ -65,35 +65,22 @@ def last_good(run: RunDir, limits: List[int]) -> List[int]:
     return sorted({step for step in newest if step is not None})
 
 
-def _newest_sound(run: RunDir, limit: int, report: Report) -> Optional[Checkpoint]:
+def _newest_sound(run: RunDir, limit: int) -> Optional[Checkpoint]:
     """The newest checkpoint that is not after step ``limit``, and not damaged; None: there is none."""
-    for step in reversed([step for step in checkpoints.steps(run) if step <= limit]):
-        try:
-            return checkpoints.find(run, str(step))
-        except StepFailed as error:
-            report("warning", text=error.message)
-    return None
+    try:
+        return checkpoints.newest_sound(run, limit)[0]
+    except StepFailed:
+        return None
 
 
 def _set_aside(run: RunDir, checkpoint: Checkpoint, number: int) -> None:
-    """Checkpoints, the newest first, and grids; what was best is again what was so then."""
+    """Checkpoints and grids; what was best is again what was so then."""
     folder = _folder(run, number)
-    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    (folder / "samples").mkdir(exist_ok=True)
-    for step in reversed(checkpoints.steps(run)):
-        if step > checkpoint.step:
-            checkpoints.move(run, step, folder / "checkpoints")
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    checkpoints.go_back(run, checkpoint, folder / "checkpoints")
     for path in sorted(run.samples.glob("step_*.png")):
         if int(path.stem.rpartition("_")[2]) > checkpoint.step:
             os.replace(str(path), str(folder / "samples" / path.name))
-    before = checkpoint.record.get("watch", {}).get("scores", {})
-    for metric, entry in checkpoints.best(run).items():
-        if entry["step"] > checkpoint.step:
-            was: Optional[Dict[str, Any]] = before.get("best", {}).get(metric)
-            if was and was["step"] in checkpoints.steps(run):
-                checkpoints.mark_best(run, metric, was["step"], was["value"], before["of"])
-            else:
-                checkpoints.unmark_best(run, metric)
 
 
 def _note(run: RunDir, error: Collapsed, step: int, train: configs.TrainConfig) -> None:

@@ -17,7 +17,7 @@ from biggan_cli.data.formats import prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS, UNFINISHED
 from biggan_cli.data.formats.source import Part, Source, check_classes
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError
-from biggan_cli.rundir import FULL, disk_full, sha256, whole_file, write_json
+from biggan_cli.rundir import FULL, cannot_be_written, sha256, whole_file, write_json
 from biggan_cli.runtime import workers
 
 _CHUNK = 32
@@ -164,7 +164,7 @@ def make_shards(
     except OSError as error:
         if error.errno not in FULL:
             raise
-        full = disk_full(job.out, error)
+        full = cannot_be_written(job.out, error)
         full.replace_detail("fix", f"make room, then {_GOES_ON}: {len(entries)} of {len(job.shards)} are finished")
         raise full from error
     except StepFailed as error:
@@ -286,10 +286,10 @@ class _Pace:
     """Tells how far it is, a few times a second."""
 
     def __init__(self, report: Report, total: int):
-        self._report, self._total, self._done, self._began = report, total, 0, time.time()
+        self._report, self._total, self._done, self._began = report, total, 0, time.perf_counter()
 
     def tell(self) -> None:
         self._done += 1
         if self._done % _CHUNK == 0 or self._done == self._total:
-            rate = self._done / max(time.time() - self._began, 1e-6)
+            rate = self._done / max(time.perf_counter() - self._began, 1e-6)
             self._report("advance", what="preparing", done=self._done, total=self._total, per_second=rate)

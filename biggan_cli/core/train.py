@@ -1,33 +1,35 @@
 """Train a new run, or carry on with one."""
 
 import contextlib
-import signal
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Union
+
+import numpy as np
 
 import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
 from biggan_cli.core import first_values, rollbacks, scoring
 from biggan_cli.core import npu as npus
+from biggan_cli.core.endings import StateFile, recorded
 from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.grids import ProgressGrids, write_reals
 from biggan_cli.core.npu import Part
 from biggan_cli.core.plan import announce
-from biggan_cli.core.reporting import Report, log_error, logged
+from biggan_cli.core.reporting import Report, logged
 from biggan_cli.core.score_caveats import Job as ScoreJob
 from biggan_cli.data import classes, datasets, pipeline
 from biggan_cli.data.datasets import Dataset
-from biggan_cli.errors import Interrupted, StepFailed, UsageError, is_interrupt
-from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, write_json
+from biggan_cli.errors import Interrupted, StepFailed, UsageError
+from biggan_cli.rundir import RunDir, check_writable, create_run, free_megabytes, open_run, write_json
 from biggan_cli.runtime.device import npu_looped, open_session, require
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.settings import NpuConfig
 from biggan_cli.training import checkpoints, loop, precision
 from biggan_cli.training.checkpoints import Checkpoint
-from biggan_cli.training.monitor import Records
+from biggan_cli.training.monitor import Records, Ticks
 from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import build
 
@@ -90,13 +92,13 @@ def start(
     score_job = scoring.job_of(config, extractor, report)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
-    with run.lock(), _recorded(run) as signals:
+    with run.lock(), recorded(run, 0, config.train.steps) as (signals, state):
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         announce(record, npu, dataset, str(run), report)
         write_reals(run, dataset)
         after_save(run)
-        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save, score_job), None)
+        return _train(_Job(run, record, npu, options, dataset, signals, state, report, after_save, score_job), None)
 
 
 def resume(
@@ -110,7 +112,9 @@ def resume(
     report: Report,
     after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
-    """Carry on with a run from its latest checkpoint, or from the start, under its own configuration.
+    """Carry on with a run from its latest sound checkpoint, or from the start, under its own configuration.
+
+    Later checkpoints, which are damaged, are kept aside; what was recorded after it is made again, the same.
 
     Args:
         values: the given flags; those in ``FREE_ON_RESUME`` may differ from the run's own.
@@ -119,14 +123,13 @@ def resume(
 
     Raises:
         UsageError: no such run, a conflicting flag, or nothing left to do.
-        StepFailed: another process has the run, or its checkpoint is damaged.
+        StepFailed: another process has the run, or all of its checkpoints are damaged.
     """
     run = open_run(which, outdir, trained=False)
     with contextlib.ExitStack() as held:
-        if not dry_run:
-            held.enter_context(run.lock())
+        gone = None if dry_run else held.enter_context(run.lock())
         stored = read_record(run)
-        checkpoint = checkpoints.find(run) if checkpoints.steps(run) else None
+        checkpoint, faults = checkpoints.newest_sound(run)
         if stored.data_digest is None:
             if not checkpoint:
                 raise StepFailed(f"the imported checkpoint of {run} is gone", fix="biggan import-checkpoint, again")
@@ -147,19 +150,27 @@ def resume(
         extractor = scoring.extractor_of(record.config.train, report)
         where = f"{run}, from step {reached}"
         if dry_run:
+            _say_what_is_unsound(run, checkpoint, faults, report)
             announce(record, npu, dataset, where, report)
             return TrainPlan(configs.to_json(record))
         score_job = scoring.job_of(record.config, extractor, report)
-        signals = held.enter_context(_recorded(run))
+        signals, state = held.enter_context(recorded(run, reached, steps))
+        report = logged(report, run.log)
+        if gone:
+            report("line", text=f"{gone} had this run, and is gone without having let go: taken over")
+        run.remove_leftovers()
+        _say_what_is_unsound(run, checkpoint, faults, report)
+        if faults:
+            checkpoints.go_back(run, checkpoint)
         if stored.data_digest is not None:  # else with the first checkpoint: until then the recipe is open
             write_json(run.config, configs.to_json(record))
-        report = logged(report, run.log)
         announce(record, npu, dataset, where, report)
         if stored.data_digest is None:
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
         after_save(run)
-        return _train(_Job(run, record, npu, options, dataset, signals, report, after_save, score_job), checkpoint)
+        job = _Job(run, record, npu, options, dataset, signals, state, report, after_save, score_job)
+        return _train(job, checkpoint)
 
 
 def _reading(report: Report) -> Callable[[int, int], None]:
@@ -192,24 +203,13 @@ def _with_data(record: RunRecord, spec: str, dataset: Dataset, run: RunDir) -> R
     return configs.replace(record, class_names=names, data_digest=dataset.digest, bn="standing")
 
 
-@contextlib.contextmanager
-def _recorded(run: RunDir) -> Iterator[loop.Signals]:
-    """What ends a run is also said in its log; an interrupt before the first step too names the way on."""
-    signals = loop.Signals()
-    try:
-        with signals:
-            yield signals
-    except BaseException as error:
-        if isinstance(error, Interrupted) or not is_interrupt(error):
-            log_error(run.log, error)
-            raise
-        interrupted = Interrupted(
-            "interrupted; what was saved before is kept",
-            signals.received or signal.SIGINT,
-            fix=f"biggan train --resume {run}",
+def _say_what_is_unsound(run: RunDir, checkpoint: Checkpoint, faults: Mapping[int, str], report: Report) -> None:
+    for step, fault in faults.items():
+        report(
+            "warning",
+            text=f"{run.checkpoint_prefix(step).name} is unsound, and kept aside in {run.unsound}: {fault}; "
+            f"going on from step {checkpoint.step}",
         )
-        log_error(run.log, interrupted)
-        raise interrupted from error
 
 
 class _Job(NamedTuple):
@@ -221,13 +221,14 @@ class _Job(NamedTuple):
     options: Mapping[str, Value]
     dataset: Dataset
     signals: loop.Signals
+    state: StateFile
     report: Report
     after_save: Callable[[RunDir], None]
     score: Optional[ScoreJob]
 
 
 def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
-    began = time.time()
+    began = time.perf_counter()
     run, train, ended = job.run, job.record.config.train, None
     with npus.watched(run, train, job.npu, job.report) as watch:
         while ended is None:
@@ -244,10 +245,11 @@ def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
             fix=f"biggan train --resume {run}",
         )
     if ended.finished_by:
+        job.state.write(why=ended.finished_by)
         job.report("line", text=f"finished at step {checkpoint.step}: {ended.finished_by}; --patience 0 would go on")
     used = watch.used if watch else None
     where = (str(run), checkpoint.step, str(checkpoint.prefix))
-    return TrainResult(*where, time.time() - began, used, ended.finished_by)
+    return TrainResult(*where, time.perf_counter() - began, used, ended.finished_by)
 
 
 class _Ended(NamedTuple):
@@ -260,7 +262,10 @@ class _Ended(NamedTuple):
 def _train_parts(job: _Job, checkpoint: Optional[Checkpoint], watch: Optional[npus.Watch]) -> _Ended:
     """The sessions from the checkpoint or from the start, up to the last step or to what ends it before."""
     run, first, ended = job.run, checkpoint.step if checkpoint else 0, _Ended()
-    with Records(run, first) as records, ProgressGrids(run, job.record) as grids:
+    records = Records(run, first)
+    if records.repaired:
+        job.report("line", text=records.repaired)
+    with ProgressGrids(run, job.record) as grids:
         for part in npus.parts(first, job.record.config.train.steps, job.npu.profile):
             if ended == _Ended():
                 ended = _train_part(job, checkpoint, part, records, grids, watch)
@@ -300,40 +305,72 @@ def _train_part(
         monitors = Monitors(config.train, handles.names, remembered, report)
         scores = scoring.Scoring(run, job.score, config.train.rollbacks, records, report) if job.score else None
 
-        def save(step: int) -> None:
+        begun = checkpoint.record.get("ticks") if checkpoint else None
+        ticks = Ticks(handles.names, config.train.batch, config.train.steps, begun)
+
+        def save(step: int, last: bool) -> None:
             arrays = session.run(handles.variables)
-            saved = checkpoints.save(
-                lambda prefix: checkpoints.write_arrays(arrays, prefix),
-                run,
-                step,
-                dict(run=configs.to_json(record), watch=monitors.memory()),
-                config.train.keep_checkpoints,
-                rollbacks.last_good(run, monitors.last_good()),
-            )
-            if read_record(run) != record:
-                write_json(run.config, configs.to_json(record))
+            try:
+                records.write_to_disk()
+                saved = checkpoints.save(
+                    lambda prefix: checkpoints.write_arrays(arrays, prefix),
+                    run,
+                    step,
+                    dict(run=configs.to_json(record), ticks=ticks.begun(), watch=monitors.memory()),
+                    config.train.keep_checkpoints,
+                    rollbacks.last_good(run, monitors.last_good()),
+                )
+                if read_record(run) != record:
+                    write_json(run.config, configs.to_json(record))
+            except (StepFailed, OSError) as error:
+                unsaved = _unsaved(run, step, arrays, error)
+                if last:
+                    raise unsaved from error
+                report("warning", text=f"{unsaved.message}; {unsaved.hint}; the next save tries again")
+                return
+            job.state.write(step=step)
             report("line", text=f"saved {saved.prefix}")
             if scores and config.train.scores_at(step):
                 scores.score(saved, monitors)
             job.after_save(run)
 
         def sample(step: int) -> None:
-            path = grids.draw(step, session.run(handles.variables))
+            try:
+                path = grids.draw(step, session.run(handles.variables))
+            except OSError as error:
+                report("warning", text=f"the grid of step {step} is not kept: {error.strerror or error}")
+                return
             report("line", text=f"drew {path}")
 
+        def told(tick: Optional[Mapping[str, Any]]) -> None:
+            if watch:
+                watch(tick)
+            if tick:
+                job.state.write(step=tick["step"])
+
         if checkpoint is None and (config.train.init_from or config.train.on_collapse == "rollback"):
-            save(0)  # from now on the run needs nobody else's files, and there is something to go back to
+            save(0, False)  # from now on the run needs nobody else's files, and there is something to go back to
         if scores and checkpoint and config.train.scores_at(checkpoint.step):
             scores.score(checkpoint, monitors)  # it may have been interrupted after it was saved
         signal_number = None
         if monitors.finished is None:
-            steps, told = range(part.first + count, part.last + 1, count), watch or _unwatched
+            steps = range(part.first + count, part.last + 1, count)
             hooks = (save, sample, told, job.signals, report, monitors)
-            signal_number = loop.run(session, handles, config.train, steps, records, *hooks)
+            signal_number = loop.run(session, handles, config.train, steps, ticks, records, *hooks)
     if part.profiled:
         report("line", text=f"profiled the steps {part.first + 1} to {part.last}: biggan profile {run}")
     return _Ended(signal_number, monitors.finished)
 
 
-def _unwatched(record: Optional[Mapping[str, Any]]) -> None:
-    """Nobody has to be told which device it is."""
+def _unsaved(run: RunDir, step: int, arrays: Mapping[str, np.ndarray], error: Exception) -> StepFailed:
+    """What is said where a checkpoint could not be written."""
+    name = run.checkpoint_prefix(step).name
+    message = f"checkpoint {name} could not be written: {str(getattr(error, 'strerror', None) or error).lower()}"
+    needed = sum(array.nbytes for array in arrays.values()) / 1e6
+    kept = checkpoints.steps(run)
+    return StepFailed(
+        error.message if isinstance(error, StepFailed) else message,
+        fix=f"make room, then biggan train --resume {run}",
+        hint=f"{free_megabytes(run.path):.1f} MB are free there, it needs {needed:.1f} MB; "
+        + (f"the checkpoints before it are kept, the last of step {kept[-1]}" if kept else "there is none before it"),
+    )

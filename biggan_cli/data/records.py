@@ -17,7 +17,11 @@ _LENGTH, _CRC = 8, 4
 
 def record(levels: bytes, label: int) -> bytes:
     """A picture's record."""
-    content = _example(levels, label)
+    return framed(_example(levels, label))
+
+
+def framed(content: bytes) -> bytes:
+    """A record of this content."""
     length = struct.pack("<Q", len(content))
     return b"".join((length, _masked_crc(length), content, _masked_crc(content)))
 

@@ -1,27 +1,33 @@
 """Checkpoints: written whole, listed by what is complete, read back as plain arrays.
 
-``model-001000.json`` is written last and makes a checkpoint one: it names the files with their sizes, the step,
-and the run's configuration and class names, so that a checkpoint can be understood alone.
+``model-001000.json`` is written last and makes a checkpoint one: it names the files with their sizes and sums, the
+step, and the run's configuration and class names, so that a checkpoint can be understood alone. ``best-fid.json`` names
+the checkpoint that scored best. One that is damaged goes to ``unsound/`` when training goes on from another.
+
+Training compares the sums of what it goes on from. What only reads compares sizes: TensorFlow itself compares a CRC of
+every tensor, and of the index, as it reads them.
 """
 
+import itertools
 import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import RunDir, flush_to_disk, read_json, sha256, write_json
+from biggan_cli.rundir import RunDir, flush_to_disk, free_megabytes, read_json, sha256, write_json
 from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.training import ema
 
 SCHEMA = 1
 BEST = ("fid", "is")
-"""By what a checkpoint can be the best."""
+"""Metrics whose best checkpoint is kept; ``best`` alone is by the first that there is."""
 _RECORD = re.compile(r"model-(\d+)\.json")
+_FILE = re.compile(r"model-(\d+)\.")
 _PLACE = re.compile(
     r"Restoring from checkpoint|Graph execution error|Detected at node|File \"|Node: |\[\[|\(\d+\) |Errors may have"
 )
@@ -47,12 +53,17 @@ def save(
     keep: int,
     spare: Collection[int] = (),
 ) -> Checkpoint:
-    """Make the checkpoint of step ``step``, then remove the oldest ones beyond the last ``keep`` and the best.
+    """Make the checkpoint of step ``step``, on the disk when this returns; then remove the oldest ones.
+
+    The last ``keep`` stay, and those with the best scores.
 
     Args:
         write: writes its files under a prefix, see :func:`write_arrays`.
-        description: stored with it: the run's configuration and class names.
+        description: stored with it: the run's configuration and class names, and what else goes on with it.
         spare: steps that stay besides.
+
+    Raises:
+        StepFailed, OSError: it could not be written; what was there before is there.
     """
     prefix = run.checkpoint_prefix(step)
     for left in run.checkpoints.glob(".saving-*"):  # by a process that was killed: this one holds the run
@@ -63,18 +74,95 @@ def save(
         _write(write, work / prefix.name)
         files = sorted(work.iterdir())
         sums = {path.name: dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in files}
+        record = dict(schema=SCHEMA, step=step, files=sums, best=best(run), **description)
+        write_json(work / "record", record)
         for path in files:
             flush_to_disk(path)
+        for path in files:
             os.replace(str(path), str(run.checkpoints / path.name))
+        flush_to_disk(run.checkpoints)  # its files before what makes them a checkpoint
+        os.replace(str(work / "record"), str(_record_of(prefix)))
+        flush_to_disk(run.checkpoints)
     finally:
         shutil.rmtree(str(work), ignore_errors=True)
-    record = dict(schema=SCHEMA, step=step, files=sums, **description)
-    write_json(_record_of(prefix), record)
-    spared = {*spare, *(entry["step"] for entry in best(run).values())}
-    for old in steps(run)[:-keep]:
-        if old not in spared:
-            _remove(run.checkpoint_prefix(old))
+    _remove_old(run, keep, spare)
     return Checkpoint(prefix, step, record)
+
+
+def mark_best(run: RunDir, metric: str, step: int, value: float, of: Mapping[str, Any]) -> None:
+    """Keep the checkpoint of a step as the best by a metric of :data:`BEST`.
+
+    Args:
+        of: how the value was measured.
+    """
+    write_json(run.best(metric), dict(schema=SCHEMA, step=step, value=value, metric=metric, of=dict(of)))
+
+
+def best(run: RunDir) -> Dict[str, Dict[str, Any]]:
+    """Metric → what :func:`mark_best` said of the checkpoint that is the best by it, of those that are there.
+
+    Raises:
+        StepFailed: what was said is damaged.
+    """
+    there, marked = steps(run), _marked(run)
+    return {metric: entry for metric, entry in marked.items() if entry["step"] in there}
+
+
+def _marked(run: RunDir) -> Dict[str, Dict[str, Any]]:
+    found = {metric: read_json(run.best(metric)) for metric in BEST if run.best(metric).exists()}
+    for metric, entry in found.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+            raise StepFailed(
+                f"{run.best(metric)} is damaged: it names no step", fix="remove it: it only names a checkpoint"
+            )
+    return found
+
+
+def newest_sound(run: RunDir, not_after: Optional[int] = None) -> Tuple[Optional[Checkpoint], Dict[int, str]]:
+    """The checkpoint to go on from, every byte of it compared, and step → fault of those that lie after it.
+
+    Args:
+        not_after: later steps do not count either.
+
+    Returns:
+        None and nothing, if the run has none.
+
+    Raises:
+        StepFailed: there are some, and none is sound.
+    """
+    faults: Dict[int, str] = {}
+    for step in reversed(steps(run)):
+        late = not_after is not None and step > not_after
+        fault = f"it lies after step {not_after}" if late else _fault(run, step)
+        if fault is None:
+            return _opened(run, step), faults
+        faults[step] = fault
+    if faults:
+        raise StepFailed(
+            f"no checkpoint of {run} is sound; of the latest: {next(iter(faults.values()))}",
+            fix="bring back a copy of one, or train a new run",
+            hint=f"{len(faults)} were looked at, and stay where they are",
+        )
+    return None, faults
+
+
+def go_back(run: RunDir, checkpoint: Checkpoint, folder: Optional[Path] = None) -> None:
+    """Keep aside what lies after a checkpoint; the best scores are those of then.
+
+    Args:
+        folder: where the others go; None: ``unsound/``.
+    """
+    for step in reversed(steps(run)):
+        if step > checkpoint.step:
+            _set_aside(run.checkpoint_prefix(step), folder or run.unsound)
+    there = steps(run)
+    for metric, entry in _marked(run).items():
+        if entry["step"] > checkpoint.step:
+            before = checkpoint.record.get("best", {}).get(metric)
+            if before and before["step"] in there:
+                write_json(run.best(metric), before)
+            else:
+                run.best(metric).unlink()
 
 
 def steps(run: RunDir) -> List[int]:
@@ -86,8 +174,11 @@ def steps(run: RunDir) -> List[int]:
 def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
     """The latest checkpoint, or the one of step ``which``, with every file in place.
 
+    Args:
+        which: a step, ``latest``, ``best-fid``, ``best-is``, or ``best``: the first of these two that there is.
+
     Raises:
-        UsageError: there is none, or none of that step.
+        UsageError: there is none, or none of that step, or none was scored.
         StepFailed: its record is damaged, or one of its files is missing or has another size.
     """
     found = steps(run)
@@ -99,6 +190,8 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
         )
     if which in (None, "latest"):
         step = found[-1]
+    elif which.startswith("best"):
+        step = _best_step(run, which)
     elif int(which) in found:
         step = int(which)
     else:
@@ -106,45 +199,7 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
         raise UsageError(
             f"--checkpoint {which} is not in {run}", fix=f"--checkpoint {found[-1]}", hint="it has the steps " + known
         )
-    prefix = run.checkpoint_prefix(step)
-    record = read_json(_record_of(prefix))
-    if not _is_record(record):
-        raise StepFailed(f"{_record_of(prefix)} is damaged: it is no record of a checkpoint", hint=_other(prefix))
-    checkpoint = Checkpoint(prefix, step, record)
-    _check_files(checkpoint)
-    return checkpoint
-
-
-def mark_best(run: RunDir, metric: str, step: int, value: float, of: Mapping[str, Any]) -> None:
-    """Keep the checkpoint of a step as the best by ``metric``, ``fid`` or ``is``, until another one is.
-
-    Args:
-        of: how the value was measured.
-    """
-    write_json(_best_place(run, metric), dict(schema=SCHEMA, step=step, value=value, metric=metric, of=dict(of)))
-
-
-def unmark_best(run: RunDir, metric: str) -> None:
-    """No checkpoint is the best any more."""
-    _best_place(run, metric).unlink()
-
-
-def best(run: RunDir) -> Dict[str, Dict[str, Any]]:
-    """``fid`` and ``is`` → what :func:`mark_best` wrote last."""
-    places = {metric: _best_place(run, metric) for metric in BEST}
-    return {metric: read_json(place) for metric, place in places.items() if place.is_file()}
-
-
-def _best_place(run: RunDir, metric: str) -> Path:
-    return run.checkpoints / f"best-{metric}.json"
-
-
-def move(run: RunDir, step: int, folder: Path) -> None:
-    """Put a checkpoint into another folder: the record first, so that what is half moved no longer counts."""
-    prefix = run.checkpoint_prefix(step)
-    for path in [_record_of(prefix), *sorted(prefix.parent.glob(prefix.name + ".*"))]:
-        if path.exists():
-            os.replace(str(path), str(folder / path.name))
+    return _opened(run, step)
 
 
 def write_arrays(arrays: Mapping[str, np.ndarray], prefix: Path) -> None:
@@ -167,7 +222,7 @@ def read(prefix: Path) -> Dict[str, np.ndarray]:
         reader = tf.train.load_checkpoint(str(prefix))
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:  # what it is differs by version
-        raise StepFailed(f"checkpoint {prefix} is damaged: {_cause(error)}") from error
+        raise StepFailed(f"checkpoint {prefix} is damaged: {_cause(error)}", hint=_other(prefix)) from error
 
 
 def restore(session, variables: Mapping, checkpoint: Checkpoint, optional: Iterable[str] = ()) -> None:
@@ -204,11 +259,52 @@ def _write(write: Callable[[Path], None], prefix: Path) -> None:
     try:
         write(prefix)
     except (tf.errors.OpError, ValueError) as error:
-        free = shutil.disk_usage(str(prefix.parent)).free
         raise StepFailed(
             f"checkpoint {prefix.name} could not be written: {_cause(error)}",
-            hint=f"{free / 1e6:.1f} MB are free there; the checkpoints before it are kept",
+            hint=f"{free_megabytes(prefix.parent):.1f} MB are free there; the checkpoints before it are kept",
         ) from error
+
+
+def _best_step(run: RunDir, which: str) -> int:
+    entries = best(run)
+    metrics = [metric for metric in BEST if metric in entries and which in ("best", "best-" + metric)]
+    if not metrics:
+        raise UsageError(
+            f"--checkpoint {which}: no checkpoint of {run} was scored by that",
+            looked_for=str(run.checkpoints / (f"{which}.json" if which != "best" else "best-*.json")),
+            fix="biggan train --score-every, or --checkpoint latest",
+        )
+    return entries[metrics[0]]["step"]
+
+
+def _opened(run: RunDir, step: int) -> Checkpoint:
+    """The checkpoint of a step, with every file in place.
+
+    Raises:
+        StepFailed: its record is damaged, or one of its files is missing or has another size.
+    """
+    prefix = run.checkpoint_prefix(step)
+    record = read_json(_record_of(prefix))
+    if not _is_record(record):
+        raise StepFailed(f"{_record_of(prefix)} is damaged: it is no record of a checkpoint", hint=_other(prefix))
+    checkpoint = Checkpoint(prefix, step, record)
+    _check_files(checkpoint)
+    return checkpoint
+
+
+def _fault(run: RunDir, step: int) -> Optional[str]:
+    """What is wrong with a checkpoint, every byte of which is read; None: nothing."""
+    try:
+        checkpoint = _opened(run, step)
+        for name, wanted in checkpoint.record["files"].items():
+            found = sha256(checkpoint.prefix.with_name(name))
+            if found != wanted["sha256"]:
+                return f"{name} has changed: its sha256 is {found[:12]}, its record says {wanted['sha256'][:12]}"
+    except StepFailed as error:
+        return error.message
+    except OSError as error:
+        return f"{error.filename} cannot be read: {error.strerror}"
+    return None
 
 
 def _is_record(record: Any) -> bool:
@@ -238,20 +334,46 @@ def _check_files(checkpoint: Checkpoint) -> None:
 
 
 def _other(prefix: Path) -> Optional[str]:
-    """What can be done without a checkpoint that is damaged: take the one before it, if there is one."""
-    others = [path for path in prefix.parent.glob("model-*.json") if path != _record_of(prefix)]
-    return f"without {prefix.name}.json the checkpoint before it counts as the latest" if others else None
+    """What can be done without a checkpoint that is damaged: take another one, if there is one."""
+    names = (_RECORD.fullmatch(path.name) for path in prefix.parent.glob("model-*.json") if path != _record_of(prefix))
+    others = sorted(int(match.group(1)) for match in names if match)
+    if not others:
+        return None
+    return f"--checkpoint {others[-1]} takes another one; biggan train --resume keeps the damaged one aside"
 
 
 def _record_of(prefix: Path) -> Path:
     return prefix.with_name(prefix.name + ".json")
 
 
-def _remove(prefix: Path) -> None:
-    """The record first, so that what is half removed no longer counts; then what belongs to it."""
-    _record_of(prefix).unlink()
-    for path in prefix.parent.glob(prefix.name + ".*"):
-        path.unlink()
+def _files_of(prefix: Path) -> List[Path]:
+    """Everything that belongs to a checkpoint. The record first: what is half gone no longer counts."""
+    record = _record_of(prefix)
+    return [*([record] if record.exists() else []), *(p for p in prefix.parent.glob(prefix.name + ".*") if p != record)]
+
+
+def _remove_old(run: RunDir, keep: int, spare: Collection[int]) -> None:
+    """What is older than the last ``keep`` checkpoints and is not the best; also what a killed save left of one."""
+    last = steps(run)[-keep:]
+    kept = {*last, *spare, *(entry["step"] for entry in best(run).values())}
+    there = (_FILE.match(path.name) for path in run.checkpoints.glob("model-*.*"))
+    for step in {int(match.group(1)) for match in there if match}:
+        if step < last[0] and step not in kept:
+            for path in _files_of(run.checkpoint_prefix(step)):
+                path.unlink()
+
+
+def _set_aside(prefix: Path, folder: Path) -> None:
+    """Move a checkpoint to a folder, under a free name if one of that step is there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = next(n for n in itertools.count(1) if not list(folder.glob(_aside_name(prefix.name, n) + ".*")))
+    for path in _files_of(prefix):
+        name = _aside_name(prefix.name, number) + path.name[len(prefix.name) :]
+        os.replace(str(path), str(folder / name))
+
+
+def _aside_name(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"
 
 
 def _cause(error: Exception) -> str:

@@ -19,21 +19,24 @@ def run(
     graph: TrainingGraph,
     train: TrainConfig,
     steps: range,
+    ticks: Ticks,
     records: Records,
-    save: Callable[[int], None],
+    save: Callable[[int, bool], None],
     sample: Callable[[int], None],
     watch: Callable[[Optional[Mapping]], None],
     signals: "Signals",
     report: Callable,
     monitors: Monitors,
 ) -> Optional[int]:
-    """The steps, with ``save(step)`` and ``sample(step)`` at their intervals, and at the end of all.
+    """The steps, with ``save(step, last)`` and ``sample(step)`` at their intervals, and at the end of all.
 
-    Ctrl-C, SIGTERM and SIGHUP end it after the step in progress, saved; a second one ends it at once.
+    Ctrl-C, SIGTERM and SIGHUP end it after the step in progress, saved; a second one ends it at once. SIGUSR1 saves
+    after the step in progress, and nothing else changes: a save that has no place in the intervals makes no record.
 
     Args:
         graph: its ``train_op`` does all steps of ``steps.step``.
         steps: numbers of the last step of each run: ``range(1, 401)``, or in loops of 10 ``range(10, 401, 10)``.
+        ticks: holds what the run was in the middle of when it was saved.
         watch: called after the first run, and with each record.
         monitors: look at every run of steps, and may end it.
 
@@ -43,7 +46,6 @@ def run(
     Raises:
         Collapsed: a monitor found that the run is spoilt, or a scaled loss overflows in every step.
     """
-    ticks = Ticks(graph.names, train.batch, train.steps)
     with signals.waiting_for_a_step():
         for step in steps:
             began = time.perf_counter()
@@ -54,8 +56,9 @@ def run(
                 watch(None)
             report("advance", what="training", done=step, total=train.steps)
             last = step == steps[-1] or signals.received is not None
-            saving = last or step % train.save_every == 0 or train.scores_at(step)
-            if saving or step % train.log_every == 0:
+            saving = step == steps[-1] or step % train.save_every == 0 or train.scores_at(step)
+            recording, keeping = saving or step % train.log_every == 0, saving or last or signals.save_asked
+            if recording:
                 record = ticks.record(step)
                 if ticks.lost_steps >= _MOST_LOST and record["loss_scale"] <= 1.0:
                     what = f"the last {ticks.lost_steps} steps up to {step} overflow, with the loss at its least scale"
@@ -70,8 +73,9 @@ def run(
                     remaining_seconds=record["remaining_seconds"],
                 )
             began = time.perf_counter()
-            if saving:
-                save(step)
+            if keeping:
+                signals.save_asked = False
+                save(step, last)
             finished = step == train.steps or monitors.finished is not None
             if finished or signals.received is not None or step % train.sample_every == 0:
                 sample(step)
@@ -82,7 +86,7 @@ def run(
 
 
 class Signals:
-    """Notes the first Ctrl-C, SIGTERM or SIGHUP; a second one acts as if nothing caught it.
+    """Notes the first Ctrl-C, SIGTERM or SIGHUP; a second one acts as if nothing caught it. And each SIGUSR1.
 
     Each interrupts at once, except while steps are taken: then the loop ends after the step. What is noted is
     not lost where C code drops a KeyboardInterrupt. Under ``nohup``, which ignores SIGHUP, it stays ignored.
@@ -90,6 +94,7 @@ class Signals:
 
     def __init__(self):
         self.received: Optional[int] = None
+        self.save_asked = False
         self._at_once = True
 
     @contextlib.contextmanager
@@ -107,11 +112,16 @@ class Signals:
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             numbers.append(signal.SIGHUP)
         self._before = {number: signal.signal(number, self._note) for number in numbers}
+        self._usr1_before = signal.signal(signal.SIGUSR1, self._ask_to_save)
         return self
 
     def __exit__(self, *exception) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.signal(signal.SIGUSR1, self._usr1_before)
+
+    def _ask_to_save(self, number, frame) -> None:
+        self.save_asked = True
 
     def _note(self, number, frame) -> None:
         self.received = number

@@ -1,15 +1,17 @@
 """What a training run says of itself: stats.jsonl, TensorBoard, and the status line."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.rundir import Appended, RunDir, whole_file
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training import signs
+from biggan_cli.training.events import Events
 from biggan_cli.training.precision import COUNTS
 
 _NOT_DRAWN = ("step", "steps_in_record", "maintenance_seconds", "elapsed_seconds", "remaining_seconds")
@@ -26,19 +28,22 @@ class Ticks:
         names: of the metrics of a step.
         batch: pictures of a step.
         total: steps in all.
+        begun: what :meth:`begun` gave when the run was saved: its next record is then the same as without a break.
     """
 
-    def __init__(self, names: Sequence[str], batch: int, total: int):
+    def __init__(self, names: Sequence[str], batch: int, total: int, begun: Optional[Mapping[str, Any]] = None):
         self._names, self._batch, self._total = names, batch, total
         self._started = time.perf_counter()
-        self._metrics: List[np.ndarray] = []
-        self._counts: List[np.ndarray] = []
-        """Which of them count."""
-        self._skipped = 0.0
-        self.lost_steps = 0
+        begun = begun or dict(steps=0, lost_steps=0, skipped=0.0, sums={})
+        self._steps, self._skipped = begun["steps"], begun["skipped"]
+        self.lost_steps: int = begun["lost_steps"]
         """Steps in a row, up to the last one, that were all left out."""
+        parts = [begun["sums"].get(name, (0.0, 0)) for name in names]
+        self._sums = np.array([total for total, _ in parts], np.float64)
+        self._numbers = np.array([number for _, number in parts], np.int64)
+        """How many steps each sum is of."""
+        self._last = np.zeros(len(names))
         self._step_seconds: List[float] = []
-        self._steps = 0
         self._maintenance = 0.0
 
     def add_step(self, metrics: np.ndarray, seconds: float, count: int = 1) -> bool:
@@ -56,8 +61,9 @@ class Ticks:
                 counts = np.isfinite(metrics)
             self.lost_steps = self.lost_steps + count if skipped - self._skipped >= count else 0
             self._skipped = skipped
-        self._metrics.append(metrics)
-        self._counts.append(counts)
+        self._sums += np.where(counts, metrics, 0.0)
+        self._numbers += counts
+        self._last = metrics
         self._step_seconds.append(seconds)
         self._steps += count
         return overflowed
@@ -65,19 +71,20 @@ class Ticks:
     def add_maintenance(self, seconds: float) -> None:
         self._maintenance += seconds
 
-    def __bool__(self) -> bool:
-        return bool(self._metrics)
+    def begun(self) -> Dict[str, Any]:
+        """All but the times of the record that is not complete yet, as plain values for a checkpoint."""
+        sums = {name: list(part) for name, *part in zip(self._names, self._sums.tolist(), self._numbers.tolist())}
+        return dict(steps=self._steps, lost_steps=self.lost_steps, skipped=self._skipped, sums=sums)
 
     def record(self, step: int) -> Dict[str, Any]:
         """The record of the steps since the last one, up to ``step``."""
-        numbers = np.sum(self._counts, axis=0)
-        sums = np.sum(np.where(self._counts, self._metrics, 0.0), axis=0)
-        means = [total / number if number else None for total, number in zip(sums.tolist(), numbers.tolist())]
+        sums = zip(self._sums.tolist(), self._numbers.tolist())
+        means = [total / number if number else None for total, number in sums]
         # The median, not the mean: the first step of a process also builds its kernels.
         seconds = float(np.median(self._step_seconds))
         record: Dict[str, Any] = dict(step=step, steps_in_record=self._steps)
         record.update(signs.class_variances(dict(zip(self._names, means))))
-        record.update((name, float(self._metrics[-1][self._names.index(name)])) for name in COUNTS if name in record)
+        record.update((name, float(self._last[self._names.index(name)])) for name in COUNTS if name in record)
         record.update(
             seconds_per_step=seconds,
             images_per_second=self._batch / seconds,
@@ -85,8 +92,8 @@ class Ticks:
             elapsed_seconds=time.perf_counter() - self._started,
             remaining_seconds=(self._total - step) * seconds,
         )
-        self._metrics, self._counts, self._step_seconds = [], [], []
-        self._steps, self._maintenance = 0, 0.0
+        self._sums, self._numbers = np.zeros_like(self._sums), np.zeros_like(self._numbers)
+        self._step_seconds, self._steps, self._maintenance = [], 0, 0.0
         return record
 
 
@@ -105,26 +112,22 @@ def number(value: Optional[float], form: str) -> str:
 
 
 class Records:
-    """Appends records to ``stats.jsonl`` and to TensorBoard's event file. A context manager."""
+    """Appends records to ``stats.jsonl`` and to TensorBoard's event file.
+
+    A full disk ends nothing here: what cannot be written is kept in memory, and written with the next record.
+    """
 
     def __init__(self, run: RunDir, resumed_at: int):
-        """Drops what ``stats.jsonl`` holds beyond the step that the run resumes at."""
-        _truncate(run.stats, resumed_at)
-        self._stats = open(str(run.stats), "a")  # noqa: SIM115, closed by __exit__
-        self._events = tf.summary.FileWriter(str(run.path))
-        if resumed_at:
-            self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=resumed_at + 1)
+        """Drops what ``stats.jsonl`` holds beyond the step that the run resumes at.
 
-    def __enter__(self) -> "Records":
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self._stats.close()
-        self._events.close()
+        ``repaired`` says what was wrong with the file; None: nothing.
+        """
+        self.repaired = _cut(run.stats, resumed_at)
+        self._stats = Appended(run.stats)
+        self._events = Events(run.path, resumed_at)
 
     def write(self, record: Mapping[str, Any]) -> None:
-        self._stats.write(json.dumps(record) + "\n")
-        self._stats.flush()
+        self._stats.add(json.dumps(record).encode() + b"\n")
         names = [name for name in record if name not in _NOT_DRAWN and record[name] is not None]
         self.draw(record["step"], {name: record[name] for name in names})
 
@@ -132,19 +135,42 @@ class Records:
         """Numbers of a step for TensorBoard alone."""
         values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         self._events.add_summary(tf.Summary(value=values), global_step=step)
-        self._events.flush()
+
+    def write_to_disk(self) -> None:
+        """What a checkpoint rests on: every record of before is on the disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._stats.write_kept(to_disk=True)
 
 
-def _truncate(stats: Path, step: int) -> None:
-    """Keep the whole lines up to ``step``; a line cut off by a crash goes too."""
+def _cut(stats: Path, step: int) -> Optional[str]:
+    """Keep the records up to ``step``; what is damaged besides goes too, and is what the sentence is about."""
     if not stats.exists():
-        return
-    kept = []
-    for line in stats.read_text().splitlines(keepends=True):
-        try:
-            if line.endswith("\n") and json.loads(line)["step"] <= step:
-                kept.append(line)
-        except (ValueError, KeyError):
-            pass
-    with whole_file(stats) as temporary:
-        temporary.write_text("".join(kept))
+        return None
+    content, kept, damaged = stats.read_bytes(), [], 0
+    for line in content.splitlines(keepends=True):
+        reached = _step_of(line)
+        damaged += reached is None
+        if reached is not None and reached <= step:
+            kept.append(line)
+    whole = b"".join(kept)
+    if content.startswith(whole):
+        if len(whole) < len(content):  # in place: a full disk has room for that
+            os.truncate(str(stats), len(whole))
+    else:
+        with whole_file(stats) as temporary:
+            temporary.write_bytes(whole)
+    if not damaged:
+        return None
+    return f"{stats} is repaired: {damaged} line{'s' * (damaged > 1)} cut off or damaged, left out; {len(kept)} kept"
+
+
+def _step_of(line: bytes) -> Optional[int]:
+    """None: it is no whole record."""
+    try:
+        step = json.loads(line.decode())["step"]
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+        return None
+    return step if line.endswith(b"\n") and isinstance(step, int) else None

@@ -1,13 +1,16 @@
 """Mistakes through the console script: one clear error each, the right exit code, nothing lost."""
 
 import fcntl
+import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import io
 
+import biggan_cli
 from tests.conftest import CIFAR10_BATCHES as BATCHES
 from tests.conftest import TINY
 
@@ -134,11 +137,9 @@ def test_two_processes_on_one_run(biggan, run):
 @pytest.mark.parametrize("ending", ("index", "data-00000-of-00001"))
 def test_a_checkpoint_with_a_missing_file(biggan, run, ending):
     (run / "checkpoints" / ("model-000004." + ending)).unlink()
-    words = ("checkpoint", f"model-000004.{ending} is missing")
+    words = ("checkpoint", f"model-000004.{ending} is missing", "--checkpoint 2 takes another one")
     refused(biggan("sample", run, check=1), *words)
-    refused(biggan("train", "--resume", run, "--steps", 6, check=1), *words)
-    (run / "checkpoints" / "model-000004.json").unlink()
-    assert "step 2," in biggan("sample", run, "--num", 1, check=0).stderr
+    assert "step 2," in biggan("sample", run, "--checkpoint", 2, "--num", 1, check=0).stderr
 
 
 def test_a_checkpoint_with_a_cut_off_file(biggan, run):
@@ -166,16 +167,43 @@ def test_a_checkpoint_with_changed_bytes(biggan, run, ending):
     for place in range(len(content) // 3, len(content) // 3 + 40):
         content[place] ^= 0xFF
     path.write_bytes(bytes(content))
-    for command in (["sample", run], ["train", "--resume", run, "--steps", 6]):
-        done = biggan(*command, check=1)
-        refused(done, "model-000004")
-        assert "Graph execution error" not in done.stderr
+    done = biggan("sample", run, check=1)
+    refused(done, "model-000004", "--checkpoint 2 takes another one")
+    assert "Graph execution error" not in done.stderr
+
+
+def test_training_goes_on_before_what_is_damaged_and_makes_it_again_the_same(biggan, run, tiny_run):
+    """A flipped byte in the checkpoint, a half line in the records, and the note of a process that is gone."""
+    data = run / "checkpoints" / "model-000004.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(bytes(content))
+    half = (run / "stats.jsonl").read_bytes()[:-20]
+    (run / "stats.jsonl").write_bytes(half)
+    (run / ".lock").write_text("process 4711 on elsewhere")
+    plan = biggan("train", "--resume", run, "--dry-run", check=0)
+    assert "from step 2" in plan.stdout and (run / "stats.jsonl").read_bytes() == half and data.exists()
+    said = biggan("train", "--resume", run, check=0).stderr
+    told = [line for line in said.splitlines() if "unsound" in line]
+    assert len(told) == 1 and re.search("warning: model-000004 is unsound, .*data-00000-of-00001 has changed", told[0])
+    assert "going on from step 2" in told[0]
+    assert "process 4711 on elsewhere had this run, and is gone" in said
+    assert len(re.findall("stats.jsonl is repaired: 1 line", said)) == 1
+    assert (run / "checkpoints" / "unsound" / data.name).read_bytes() == bytes(content)
+    assert data.read_bytes() == (tiny_run / "checkpoints" / data.name).read_bytes()
+    assert [json.loads(line)["step"] for line in (run / "stats.jsonl").read_text().splitlines()] == [2, 4]
+    grid = Path("samples", "step_000004.png")
+    assert (run / grid).read_bytes() == (tiny_run / grid).read_bytes()
+    assert json.loads((run / "state.json").read_text())["state"] == "finished"
 
 
 def test_a_spoilt_configuration(biggan, run):
     text = (run / "config.json").read_text()
     (run / "config.json").write_text(text.replace('"batch": 4', '"batch": 4, "colour": "red"'))
     refused(biggan("train", "--resume", run, "--steps", 6, check=1), "the key colour is unknown")
+    (run / "config.json").write_text(text.replace('"biggan": "', '"biggan": "9'))
+    words = ("config.json was written by biggan 9", "this is biggan " + biggan_cli.__version__)
+    refused(biggan("train", "--resume", run, "--steps", 6, check=1), *words)
     (run / "config.json").write_text(text[:100])
     refused(biggan("sample", run, check=1), "config.json is damaged")
 
@@ -195,7 +223,9 @@ def test_a_disk_that_is_full(biggan, run):
     )
     assert done.returncode == 1
     done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
-    refused(done, "model-000006 could not be written", "the checkpoints before it are kept")
+    refused(done, "model-000006 could not be written", "the checkpoints before it are kept, the last of step 4")
+    assert "it needs 0." in done.stderr and "make room, then biggan train --resume" in done.stderr
+    assert json.loads((run / "state.json").read_text())["state"] == "failed"
     assert not list((run / "checkpoints").glob("*000006*")) and not list((run / "checkpoints").glob(".saving*"))
     biggan("train", "--resume", run, "--steps", 6, check=0)
 

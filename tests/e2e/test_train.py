@@ -67,13 +67,26 @@ def test_train_40_equals_train_20_and_resume_20(biggan, tmp_path):
 
 
 def test_interrupted_training_saves_and_says_how_to_go_on(biggan, tmp_path):
-    """First by Ctrl-C, then, when it goes on, by the end of its terminal."""
+    """By a scheduler, without a terminal and after SIGUSR1, which only saves; then, when it goes on, by Ctrl-C."""
     arguments = [*TINY, "--save-every", "100000", "--outdir", str(tmp_path)]
-    for number, code in ((signal.SIGINT, 130), (signal.SIGHUP, 129)):
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         command = [BIGGAN, "train", *arguments, "--steps", "100000"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        with subprocess.Popen(command, start_new_session=True, **pipes) as process:
             for line in process.stderr:
+                if re.match(rb"step \d+/", line) and number == signal.SIGTERM:
+                    process.send_signal(signal.SIGUSR1)
+                    break
                 if re.match(rb"step \d+/", line):
+                    process.send_signal(number)
+                    break
+            saved, ticks = False, 0
+            for line in process.stderr if number == signal.SIGTERM else ():
+                saved, ticks = saved or line.startswith(b"saved "), ticks + (saved and line.startswith(b"step "))
+                if ticks:  # it went on
+                    state = json.loads((only_run(tmp_path) / "state.json").read_text())
+                    assert state["state"] == "running" and state["pid"] == process.pid
+                    assert RunDir(only_run(tmp_path)).is_held().startswith(f"process {process.pid} on ")
                     process.send_signal(number)
                     break
             rest = process.stderr.read().decode()
@@ -83,9 +96,14 @@ def test_interrupted_training_saves_and_says_how_to_go_on(biggan, tmp_path):
         assert saved.step >= 2
         assert f"error: interrupted at step {saved.step} of 100000" in rest
         assert f"fix: biggan train --resume {run}" in rest
+        state = json.loads((run / "state.json").read_text())
+        assert (state["state"], state["step"], state["steps"]) == ("stopped", saved.step, 100000)
+        assert RunDir(run).is_held() is None
         arguments = ["--resume", str(run), "--save-every", "100000"]
     biggan("train", "--resume", run, "--steps", saved.step + 2, check=0)
     assert checkpoints.find(RunDir(run)).step == saved.step + 2
+    steps = [json.loads(line)["step"] for line in (run / "stats.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps)) and all(step % 2 == 0 for step in steps[:-1])
 
 
 def test_a_run_that_was_stopped_before_its_first_checkpoint_starts_again(biggan, tiny_run, tmp_path):

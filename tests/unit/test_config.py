@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import ModelConfig, RunRecord, TrainConfig
 from biggan_cli.errors import StepFailed, UsageError
@@ -188,3 +189,13 @@ def test_the_recipe_of_an_imported_run_is_open():
     with pytest.raises(UsageError) as raised:
         configs.resume_with(imported, dict(z_dim=32), None, "runs/0")
     assert "--z-dim 32 conflicts with the run's own 33" in raised.value.message
+
+
+@pytest.mark.parametrize("version", ("99.0.0", "0.1.1", "0.10"))
+def test_a_configuration_of_a_newer_version_names_both(version):
+    stored = configs.to_json(RunRecord(configs.resolve("digits", {}), tuple("0123456789"), "0" * 64, version))
+    stored["config"]["train"]["colour"] = "red"
+    with pytest.raises(StepFailed) as raised:
+        configs.from_json(stored, "config.json")
+    assert f"written by biggan {version}" in raised.value.message
+    assert f"this is biggan {biggan_cli.__version__}" in raised.value.message

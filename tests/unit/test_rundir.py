@@ -1,7 +1,10 @@
 """The run directory: numbers, names, locks, and files that are whole or absent."""
 
+import errno
+import fcntl
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -93,8 +96,65 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path):
             pass
         assert f"process {holder.pid} on" in raised.value.message
         holder.kill()
-    with run.lock():  # a dead process holds nothing
+        assert holder.wait() < 0
+    assert run.is_held() is None
+    with run.lock() as gone:  # a dead process holds nothing
+        assert gone.startswith(f"process {holder.pid} on")
+        assert run.is_held().startswith(f"process {os.getpid()} on")
+    with run.lock() as gone:
+        assert gone is None
+
+
+def test_one_that_looks_who_holds_a_run_is_in_nobodys_way(tmp_path):
+    run = made(tmp_path)
+    assert run.is_held() is None and not (run.path / ".lock").exists()
+    with run.lock():
         pass
+    with open(str(run.path / ".lock")) as probe:
+        fcntl.flock(probe, fcntl.LOCK_SH)
+        threading.Timer(0.1, probe.close).start()
+        with run.lock():
+            pass
+
+
+def test_what_a_killed_holder_left_half_written_is_removed(tmp_path):
+    run = made(tmp_path)
+    half = [
+        "samples/.step_000004.77.png",
+        "checkpoints/.saving-77/model-000004.index",
+        "checkpoints/.model-000004.77.json",
+    ]
+    half += [".stats.77.jsonl", ".config.77.json", ".state.77.json"]
+    others = ["checkpoints/.model-000004.standing-ema-2.77.npz", "sample/.unfinished-0/a.png", "config.json"]
+    for name in half + others:
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).write_text("{")
+    run.remove_leftovers()
+    assert [name for name in half + others if (run.path / name).exists()] == others
+
+
+@pytest.mark.parametrize("code", (errno.EACCES, errno.EROFS, errno.ENOSPC))
+def test_a_run_that_cannot_be_written(tmp_path, monkeypatch, code):
+    """Whoever runs the tests may write anywhere: the system's answer is put in its mouth."""
+    run = made(tmp_path)
+
+    def refuse(*arguments, **more):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(rundir.os, "open", refuse)
+    monkeypatch.setattr(rundir.Path, "mkdir", refuse)
+    for use in (run.lock, lambda: run.step("sample", None, {}, {}, {})):
+        with pytest.raises(StepFailed) as raised, use():
+            pass
+        assert raised.value.message == f"{run} cannot be written: {os.strerror(code).lower()}"
+
+
+def test_times_are_right_when_the_clock_jumps(tmp_path, monkeypatch):
+    run, clock = made(tmp_path), iter((2e9, 1e9))
+    monkeypatch.setattr(rundir.time, "time", lambda: next(clock, 1e9))
+    with run.step("sample", "one", {}, {}, {}) as step:
+        pass
+    assert 0 <= json.loads((step.path / "manifest.json").read_text())["seconds"] < 60
 
 
 def test_a_file_is_whole_or_absent(tmp_path):

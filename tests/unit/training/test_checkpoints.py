@@ -1,5 +1,6 @@
 """Checkpoints: whole or absent, checked when read, the last few kept."""
 
+import errno
 import functools
 
 import numpy as np
@@ -96,10 +97,102 @@ def test_a_failed_save_keeps_what_was_there(run, monkeypatch):
     before = files(run)
 
     def full_disk(path):
-        raise OSError(28, "No space left on device", str(path))
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(checkpoints, "flush_to_disk", full_disk)
     with pytest.raises(OSError):
         saved(run, 4)
     assert files(run) == before
     assert checkpoints.find(run).step == 3
+
+
+def test_what_a_killed_save_left_goes_in_time(run):
+    saved(run, 1, 2, keep=1)
+    for name in ("model-000003.data-00000-of-00001", ".saving-1/model-000003.index"):
+        (run.checkpoints / name).parent.mkdir(exist_ok=True)
+        (run.checkpoints / name).write_bytes(b"half")
+    assert checkpoints.newest_sound(run)[0].step == 2
+    saved(run, 4, 5, keep=1)
+    assert {name.split(".")[0] for name in files(run)} == {"model-000005"}
+
+
+def test_the_best_stay(run):
+    saved(run, 1, 2)
+    checkpoints.mark_best(run, "fid", 1, 20.5, dict(num=100))
+    checkpoints.mark_best(run, "is", 2, 3.5, dict(num=100))
+    saved(run, 3, 4, keep=1)
+    assert checkpoints.steps(run) == [1, 2, 4]
+    for which, step in (("best-fid", 1), ("best-is", 2), ("best", 1), ("latest", 4)):
+        assert checkpoints.find(run, which).step == step
+    assert checkpoints.best(run)["is"] == dict(schema=1, step=2, value=3.5, metric="is", of=dict(num=100))
+    checkpoints.mark_best(run, "fid", 4, 10.0, {})
+    saved(run, 5, keep=1)
+    assert checkpoints.steps(run) == [2, 4, 5]
+
+
+def test_no_best_one(run):
+    saved(run, 1)
+    with pytest.raises(UsageError) as raised:
+        checkpoints.find(run, "best-fid")
+    assert raised.value.message.startswith("--checkpoint best-fid")
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+DAMAGES = {
+    "a flipped byte": ("data-00000-of-00001", flip, "has changed: its sha256 is"),
+    "a flipped byte of the index": ("index", flip, "has changed"),
+    "a cut off index": ("index", lambda path: path.write_bytes(path.read_bytes()[:-7]), "bytes instead of"),
+    "a missing file": ("data-00000-of-00001", lambda path: path.unlink(), "is missing"),
+    "a half record": ("json", lambda path: path.write_text('{"schema": 1'), "is damaged"),
+    "an empty record": ("json", lambda path: path.write_text("{}"), "is no record"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_training_goes_on_from_the_newest_sound_one_and_keeps_the_others(run, damage):
+    saved(run, 1, 2, 3)
+    ending, spoil, words = DAMAGES[damage]
+    path = run.checkpoints / ("model-000003." + ending)
+    spoil(path)
+    before = {child.name: child.read_bytes() for child in run.checkpoints.glob("model-000003.*")}
+    checkpoint, faults = checkpoints.newest_sound(run)
+    assert checkpoint.step == 2 and list(faults) == [3] and words in faults[3]
+    assert {child.name: child.read_bytes() for child in run.checkpoints.glob("model-000003.*")} == before
+    checkpoints.go_back(run, checkpoint)
+    assert checkpoints.steps(run) == [1, 2]
+    assert {child.name: child.read_bytes() for child in run.unsound.iterdir()} == before
+    saved(run, 3)
+    checkpoints.go_back(run, checkpoint)  # a second one of that step has a name of its own
+    assert len(list(run.unsound.iterdir())) == len(before) + 3
+    assert (run.unsound / "model-000003-2.json").exists()
+
+
+def test_without_a_sound_one_nothing_is_moved(run):
+    assert checkpoints.newest_sound(run) == (None, {})
+    saved(run, 1, 2)
+    for path in run.checkpoints.glob("*.index"):
+        flip(path)
+    before = files(run)
+    with pytest.raises(StepFailed) as raised:
+        checkpoints.newest_sound(run)
+    assert "model-000002.index has changed" in raised.value.message
+    assert files(run) == before
+
+
+def test_going_back_takes_back_later_scores(run):
+    saved(run, 1)
+    checkpoints.mark_best(run, "fid", 1, 20.0, {})
+    saved(run, 2, 3)
+    checkpoints.mark_best(run, "fid", 3, 10.0, {})
+    checkpoints.mark_best(run, "is", 3, 4.0, {})
+    saved(run, 4)
+    assert checkpoints.newest_sound(run, not_after=3)[0].step == 3
+    checkpoints.go_back(run, checkpoints.newest_sound(run, not_after=3)[0])
+    assert checkpoints.best(run)["fid"]["step"] == 3
+    checkpoints.go_back(run, checkpoints.newest_sound(run, not_after=2)[0])
+    assert {metric: entry["step"] for metric, entry in checkpoints.best(run).items()} == {"fid": 1}

@@ -11,6 +11,7 @@ from biggan_cli.config import TrainConfig
 from biggan_cli.errors import StepFailed
 from biggan_cli.training import loop
 from biggan_cli.training.loop import Signals
+from biggan_cli.training.monitor import Ticks
 from biggan_cli.training.monitors import Monitors
 from biggan_cli.training.precision import COUNTS
 from biggan_cli.training.step import METRICS, TrainingGraph
@@ -67,16 +68,24 @@ class Overflowing:
         return None, np.array([np.nan] * len(METRICS) + [self.scale, self.skipped], np.float32)
 
 
+def silent(*words, **more):
+    """A report that nobody reads."""
+
+
+def watching(graph, train):
+    return Monitors(train, graph.names, {}, silent)
+
+
 def records_of(session, log_every):
     graph = TrainingGraph({}, None, None, None, METRICS + COUNTS)
     records, train = [], TrainConfig(steps=40, log_every=log_every, save_every=100, sample_every=100)
     stream = type("Stream", (), dict(write=staticmethod(records.append)))
-    hooks = [lambda step: None, lambda step: None, lambda record: None]
+    hooks = [lambda step, last: None, lambda step: None, lambda record: None]
+    ticks = Ticks(graph.names, train.batch, train.steps)
     with Signals() as signals:
         try:
-            silent = lambda *words, **more: None  # noqa: E731
-            monitors = Monitors(train, graph.names, {}, silent)
-            loop.run(session, graph, train, range(1, 41), stream, *hooks, signals, silent, monitors)
+            end = (signals, silent, watching(graph, train))
+            loop.run(session, graph, train, range(1, 41), ticks, stream, *hooks, *end)
         except StepFailed as error:
             return records, error.message
     return records, None
@@ -94,3 +103,70 @@ def test_single_overflows_end_nothing():
     records, message = records_of(Overflowing(1.0, sound=15), log_every=1)
     assert message is None and len(records) == 40
     assert [record["step"] for record in records if record["d_loss"] is not None] == [15, 30]
+
+
+class Steps:
+    """A session whose steps have their number as metrics, and do ``at[number]`` meanwhile."""
+
+    def __init__(self, at):
+        self.at, self.done = at, 0
+
+    def run(self, fetches):
+        self.done += 1
+        self.at.get(self.done, lambda: None)()
+        return None, np.full(len(METRICS), self.done, np.float32)
+
+
+def told_of(at, steps=10, first=1, begun=None, save_every=4):
+    """What a run says: (word, step) of records, saves and grids; its records; the signal that ended it; its ticks."""
+    graph, train = (
+        TrainingGraph({}, None, None, None, METRICS),
+        TrainConfig(steps=steps, log_every=3, save_every=save_every, sample_every=5),
+    )
+    told, records = [], []
+
+    def write(record):
+        records.append(record)
+        told.append(("record", record["step"]))
+
+    session = Steps(at)
+    session.done = first - 1
+    ticks = Ticks(graph.names, train.batch, train.steps, begun)
+    stream = type("Stream", (), dict(write=staticmethod(write)))
+    hooks = [
+        lambda step, last: told.append(("save", step)),
+        lambda step: told.append(("draw", step)),
+        lambda record: None,
+    ]
+    with Signals() as signals:
+        steps = range(first, steps + 1)
+        ended = loop.run(session, graph, train, steps, ticks, stream, *hooks, signals, silent, watching(graph, train))
+    return told, records, ended, ticks
+
+
+def test_sigusr1_saves_after_the_step_and_changes_nothing_else():
+    usual, records, _, _ = told_of({})
+    told, others, ended, _ = told_of({5: lambda: os.kill(os.getpid(), signal.SIGUSR1)})
+    assert ended is None
+    assert [entry for entry in told if entry != ("save", 5)] == usual and ("save", 5) in told
+    assert [(r["step"], r["steps_in_record"], r["d_loss"]) for r in others] == [
+        (r["step"], r["steps_in_record"], r["d_loss"]) for r in records
+    ]
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
+def test_a_run_that_a_signal_ends_goes_on_with_the_same_records(number):
+    _, records, _, _ = told_of({})
+    told, before, ended, ticks = told_of({5: lambda: os.kill(os.getpid(), number)})
+    assert ended == number and told[-2:] == [("save", 5), ("draw", 5)]
+    _, after, _, _ = told_of({}, first=6, begun=ticks.begun())
+    assert [(r["step"], r["steps_in_record"], r["d_loss"]) for r in before + after] == [
+        (r["step"], r["steps_in_record"], r["d_loss"]) for r in records
+    ]
+
+
+def test_after_the_first_signal_sigusr1_still_kills_nobody():
+    with Signals() as signals, signals.waiting_for_a_step():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert signals.received == signal.SIGTERM and signals.save_asked

@@ -1,10 +1,14 @@
 """Records: means, times, and what a resumed run keeps of them."""
 
+import errno
 import json
+import os
+import time
 
 import numpy as np
 import pytest
 
+from biggan_cli import rundir
 from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training.monitor import Records, Ticks, status
@@ -51,21 +55,47 @@ def test_what_a_scaled_loss_left_out_does_not_count():
     assert np.isnan(ticks.record(5)["d_loss"])  # nothing was left out: the run is lost
 
 
+def test_a_record_that_a_checkpoint_cuts_in_two_is_the_same():
+    """Bit for bit, also of a run whose steps overflow, and through the checkpoint's JSON."""
+    names = (*METRICS, *COUNTS)
+    random = np.random.RandomState(0)
+    steps = random.standard_normal([6, len(names)]).astype(np.float32)
+    steps[:, -1] = (0, 1, 1, 2, 2, 3)
+    steps[(1, 3, 5), :3] = np.inf
+
+    def timeless(record):
+        return {name: value for name, value in record.items() if "second" not in name and "bytes" not in name}
+
+    for cut in range(1, 6):
+        whole = first = Ticks(names, batch=4, total=10)
+        for step in steps:
+            whole.add_step(step, 0.5)
+        expected = timeless(whole.record(6))
+        first = Ticks(names, batch=4, total=10)
+        for step in steps[:cut]:
+            first.add_step(step, 0.5)
+        second = Ticks(names, batch=4, total=10, begun=json.loads(json.dumps(first.begun())))
+        assert second.lost_steps == first.lost_steps
+        for step in steps[cut:]:
+            second.add_step(step, 0.5)
+        assert timeless(second.record(6)) == expected and expected["steps_in_record"] == 6
+
+
 def test_a_resumed_run_drops_what_lies_beyond_its_step(tmp_path):
     run = RunDir(tmp_path)
-    with Records(run, 0) as records:
-        for step in (2, 4, 6):
-            records.write(record(step))
+    records = Records(run, 0)
+    for step in (2, 4, 6):
+        records.write(record(step))
     with open(str(run.stats), "a") as stats:
         stats.write('{"step": 8, "d_lo')  # the line that a crash cut off
-    with Records(run, 4) as records:
-        records.write(record(6))
+    again = Records(run, 4)
+    assert again.repaired.endswith("1 line cut off or damaged, left out; 2 kept")
+    again.write(record(6))
     assert [json.loads(line)["step"] for line in run.stats.read_text().splitlines()] == [2, 4, 6]
 
 
 def test_tensorboard_can_read_the_scalars(tmp_path):
-    with Records(RunDir(tmp_path), 0) as records:
-        records.write(record(2))
+    Records(RunDir(tmp_path), 0).write(record(2))
     (events,) = tmp_path.glob("events.*")
     found = {
         (event.step, value.tag): value.simple_value
@@ -74,3 +104,55 @@ def test_tensorboard_can_read_the_scalars(tmp_path):
     }
     assert found[2, "d_loss"] == 1.0
     assert {tag for _, tag in found} >= {name for name in METRICS if "_class_" not in name} | {"fake_class_variance"}
+
+
+@pytest.mark.parametrize("spoilt", ("nonsense\n", "[1]\n", '{"step": "4"}\n', "\udcff\n", "\n"))
+def test_a_damaged_line_is_left_out_and_told(tmp_path, spoilt):
+    run = RunDir(tmp_path)
+    lines = [json.dumps(dict(step=step)) + "\n" for step in (2, 4)]
+    run.stats.write_bytes((lines[0] + spoilt + lines[1]).encode("utf-8", "surrogateescape"))
+    assert "1 line cut off" in Records(run, 4).repaired
+    assert run.stats.read_text() == "".join(lines)
+    assert Records(run, 4).repaired is None
+
+
+def read_events(path):
+    return [event for event in tf.train.summary_iterator(str(path)) if event.step]
+
+
+def test_what_a_full_disk_refuses_is_written_later(tmp_path, monkeypatch):
+    """Whole lines and whole events, in order, none twice; also where the disk was full in the middle of one."""
+    run = RunDir(tmp_path)
+    records = Records(run, 0)
+    records.write(record(1))
+    write = os.write
+
+    def almost_full(descriptor, content):
+        if len(content) <= 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, content[:-10])
+
+    monkeypatch.setattr(rundir.os, "write", almost_full)
+    for step in (2, 3):
+        records.write(record(step))
+    with pytest.raises(OSError):
+        records.write_to_disk()
+    (events,) = tmp_path.glob("events.*")
+    assert len(run.stats.read_text().splitlines()) == 1 and {event.step for event in read_events(events)} == {1}
+    monkeypatch.undo()
+    records.write(record(4))
+    records.write_to_disk()
+    assert [json.loads(line)["step"] for line in run.stats.read_text().splitlines()] == [1, 2, 3, 4]
+    assert [event.step for event in read_events(events)] == [1, 2, 3, 4]
+
+
+def test_tensorboard_forgets_what_a_resumed_run_does_again_also_after_the_clock_was_set_back(tmp_path, monkeypatch):
+    """It reads the files in the order of their names; a START drops what was told of its step and later ones."""
+    run = RunDir(tmp_path)
+    for now, resumed_at in ((2e9, 0), (1e9, 0), (1.5e9, 4)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        Records(run, resumed_at).write(record(6))
+    files = sorted(tmp_path.glob("events.*"))
+    assert len(files) == 3
+    starts = [[event.step for event in read_events(path) if event.HasField("session_log")] for path in files]
+    assert starts == [[], [1], [5]]
