@@ -47,6 +47,13 @@ class NpuConfig:
 
 
 @dataclass(frozen=True)
+class DryRun:
+    """What training does instead of training: it shows the plan, and with ``measure`` takes a few steps for it."""
+
+    measure: bool = True
+
+
+@dataclass(frozen=True)
 class LatentsConfig:
     """Which latents. ``classes`` are (class name, count or None); none of them: every seed its own class."""
 

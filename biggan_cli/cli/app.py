@@ -15,6 +15,7 @@ import biggan_cli
 from biggan_cli.cli import (
     atc,
     bench,
+    compare,
     console,
     data,
     doctor,
@@ -26,12 +27,14 @@ from biggan_cli.cli import (
     msame_run,
     prepare,
     profile,
+    runs,
     sample,
     score,
     stats,
     to_bin,
     train,
     verify,
+    watch,
 )
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.runtime.versions import tensorflow_version
@@ -105,6 +108,9 @@ app = typer.Typer(
 app.command("prepare")(prepare.prepare)
 app.command("data")(data.data)
 app.command("train", cls=job.JobCommand)(train.train)
+app.command("runs")(runs.runs)
+app.command("watch")(watch.watch)
+app.command("compare")(compare.compare)
 app.command("sample")(sample.sample)
 app.command("interpolate")(interpolate.interpolate)
 app.command("freeze")(freeze.freeze)

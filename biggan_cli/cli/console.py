@@ -3,9 +3,10 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
 import time
-from typing import Any, Iterator, Mapping, Optional, Sequence, TextIO, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
 
 from biggan_cli.errors import BigganError
 
@@ -36,10 +37,52 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
 
 def rows(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """A table on stdout, in columns as wide as they need to be; without headings where there are none."""
-    lines = [headings, *cells] if headings else list(cells)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        text("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+    for line in columns([headings, *cells] if headings else cells):
+        text(line)
+
+
+def columns(cells: Sequence[Sequence[str]]) -> List[str]:
+    """Lines with their cells in columns as wide as they need to be."""
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
+
+
+def width() -> Optional[int]:
+    """Characters in a line of the terminal; None in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def shortened(words: str, most: int) -> str:
+    """At most so many characters; what is cut off the end is shown as an ellipsis."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def can_write(characters: str) -> bool:
+    """Whether stdout's encoding has them."""
+    try:
+        characters.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def full_screen() -> Iterator[Callable[[Callable[[int, int], Sequence]], None]]:
+    """Something to call with what gives the lines, each of (words, style), of a terminal of that width and height.
+
+    It shows them instead of all that stands there, which is back afterwards.
+    """
+    from rich.live import Live
+    from rich.text import Text
+
+    console = _console(to_stdout=True)
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+
+        def show(lines_for: Callable[[int, int], Sequence]) -> None:
+            lines = [Text.assemble(*line) for line in lines_for(console.size.width, console.size.height)]
+            live.update(Text("\n", no_wrap=True, overflow="ellipsis").join(lines), refresh=True)
+
+        yield show
 
 
 def text(words: str) -> None:
@@ -71,7 +114,7 @@ def _shown(value: Any) -> Any:
 def reporting(to_stdout: bool = False) -> Iterator:
     """A ``report`` for a core step: a live bar on a terminal, plain lines in a pipe.
 
-    It goes to stderr, except where it is itself what was asked for: the plan of a dry run.
+    It goes to stderr, except where it is itself what was asked for, the plan of a dry run: then only its progress does.
 
     A step does not end because nobody listens any more: a closed pipe or terminal only ends the words.
     """
@@ -79,9 +122,13 @@ def reporting(to_stdout: bool = False) -> Iterator:
         console = _console(to_stdout, stack.enter_context(_own(sys.stdout if to_stdout else sys.stderr)))
         report = stack.enter_context(_Live(console)) if console.is_terminal else _Plain(console.file)
         heard = True
+        progress = stack.enter_context(reporting()) if to_stdout and not console.is_terminal else None
 
         def report_while_heard(event: str, **fields) -> None:
             nonlocal heard
+            if progress and event == "advance":
+                progress(event, **fields)
+                return
             try:
                 if heard:
                     report(event, **fields)

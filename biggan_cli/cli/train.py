@@ -12,7 +12,7 @@ from biggan_cli import config as configs
 from biggan_cli.cli import console, job, options
 from biggan_cli.errors import UsageError
 from biggan_cli.presets import PRESETS
-from biggan_cli.settings import EXTRACTORS, NpuConfig
+from biggan_cli.settings import EXTRACTORS, DryRun, NpuConfig
 
 _RECIPE = "Recipe"
 _RECORDS = "Records"
@@ -77,7 +77,13 @@ def train(
             "--outdir", metavar="DIR", help="Where the runs are; obs://… is copied to as it goes.", show_default="runs"
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the plan, with what a few steps take here, leave nothing, and stop."),
+    ] = False,
+    no_measure: Annotated[
+        bool, typer.Option("--no-measure", help="With --dry-run: take no step, and show the plan at once.")
+    ] = False,
     as_json: options.JsonOption = False,
     init_from: Annotated[
         Optional[str],
@@ -269,6 +275,8 @@ def train(
 
     Example: biggan train --preset digits
     """
+    if no_measure and not dry_run:
+        raise UsageError("--no-measure is for --dry-run: training takes its steps", fix="leave --no-measure out")
     places = job.places(context.args, data, outdir, data_url, train_url)
     values = options.given(
         data=places.data,
@@ -319,6 +327,7 @@ def train(
     other_data = os.environ.get(options.DATA_VARIABLE)
     if resume and init_from:
         raise UsageError("--resume goes on with a run, --init-from starts a new one", fix="leave one of them out")
+    dry = DryRun(not no_measure) if dry_run else None
     config, other_word = None, None if "data" in values else other_data
     if not resume:
         with _from_environment(other_word):
@@ -333,9 +342,9 @@ def train(
         if init_from:
             config = config_from(init_from, values, preset or "seed", places.outdir)
         if config:
-            result = core.start(config, npu, places.outdir, dry_run, report)
+            result = core.start(config, npu, places.outdir, dry, report)
         else:
-            result = core.resume(resume, values, npu, preset, other_data, places.outdir, dry_run, report)
+            result = core.resume(resume, values, npu, preset, other_data, places.outdir, dry, report)
     if as_json or not dry_run:
         console.result(result._asdict(), as_json)
 

@@ -102,7 +102,7 @@ def bench(settings: BenchConfig, report: Report) -> BenchResult:
         Interrupted: by Ctrl-C, SIGTERM or SIGHUP.
     """
     began = time.perf_counter()
-    with _interruptible(), contextlib.ExitStack() as stack:
+    with interruptible(), contextlib.ExitStack() as stack:
         planned = _planned(settings)
         train, model = planned[0].train, planned[0].model
         options = npus.check(train, NpuConfig(), 0)
@@ -114,7 +114,7 @@ def bench(settings: BenchConfig, report: Report) -> BenchResult:
         _announce(settings, planned, dataset, report)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biggan-bench-")))
         stack.enter_context(npus.watched(RunDir(folder), train, NpuConfig(), report))
-        stack.enter_context(_explained(train.device))
+        stack.enter_context(explained(train.device))
         rows = _opened(stack, settings, planned, dataset, options, report)
         peaks = _measure(stack, rows, settings, report)
         described = []
@@ -311,7 +311,7 @@ def _described(row: _Row, first: _Row, peaks: Mapping[str, float], folder: Path)
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """SIGTERM and SIGHUP end it as Ctrl-C does, so that nothing is left behind."""
     with Signals() as signals:
         try:
@@ -323,7 +323,7 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explained(device: str) -> Iterator[None]:
+def explained(device: str) -> Iterator[None]:
     """What a device raises, as errors of ours.
 
     Raises:

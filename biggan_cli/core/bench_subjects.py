@@ -61,10 +61,7 @@ def training(config: RunConfig, dataset: Dataset, options: Mapping) -> Iterator[
         options: of an NPU's session.
     """
     record = RunRecord(config, dataset.class_names, dataset.digest, biggan_cli.__version__)
-    graph = tf.Graph()
-    with graph.as_default():
-        start_data, batch = _reading(config, dataset)
-        handles = build(config, batch)
+    graph, start_data, handles = _training_graph(config, dataset)
     fetches = [handles.train_op, handles.metrics]
     with open_session(graph, config.train.device, npu=options) as session:
         start_values(session, handles.variables, first_values.first_values(record, silent))
@@ -89,6 +86,19 @@ def training(config: RunConfig, dataset: Dataset, options: Mapping) -> Iterator[
             pipeline_seconds=lambda: _pipeline_seconds(config, dataset),
             checkpoint_seconds=checkpoint_seconds,
         )
+
+
+def flops_of_training(config: RunConfig, dataset: Dataset) -> Dict[str, int]:
+    """Type → floating-point operations of a step, from its graph alone."""
+    _, _, handles = _training_graph(config, dataset)
+    return flops.count([handles.train_op, handles.metrics])
+
+
+def _training_graph(config: RunConfig, dataset: Dataset):
+    """A step's graph, the initializer of its data, and its handles."""
+    with tf.Graph().as_default() as graph:
+        start_data, batch = _reading(config, dataset)
+        return graph, start_data, build(config, batch)
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import RunDir, expanded, number_of, open_run, write_json
 from biggan_cli.runtime import rank_table, storage
-from biggan_cli.settings import NpuConfig
+from biggan_cli.settings import DryRun, NpuConfig
 
 
-def start(config: RunConfig, npu: NpuConfig, outdir: str, dry_run: bool, report: Report) -> Outcome:
+def start(config: RunConfig, npu: NpuConfig, outdir: str, dry_run: Optional[DryRun], report: Report) -> Outcome:
     """:func:`train.start`, with ``outdir`` a local folder or one of the object storage.
 
     A run of the storage is trained in a folder of its own on the node's disk, and copied out when it begins, after
@@ -44,7 +44,7 @@ def resume(
     preset: Optional[str],
     other_data: Optional[str],
     outdir: str,
-    dry_run: bool,
+    dry_run: Optional[DryRun],
     report: Report,
 ) -> Outcome:
     """:func:`train.resume`, of a run in the object storage too: named by its address, or found in ``outdir``.
@@ -75,7 +75,7 @@ def resume(
 
 
 def require_one_device(
-    device: str, dry_run: bool, report: Report, usual_table: Path = rank_table.MODELARTS_TABLE
+    device: str, dry_run: Optional[DryRun], report: Report, usual_table: Path = rank_table.MODELARTS_TABLE
 ) -> None:
     """Read the rank table of the job, if it has one, and let this process have it as HCCL reads it.
 

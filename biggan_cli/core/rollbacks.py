@@ -1,12 +1,11 @@
 """Going back: a run that a monitor found spoilt goes on from before the first sign, with other data and smaller rates.
 
-What came after that checkpoint is not lost: it is moved to ``rolled-back/N/``, its records, grids and checkpoints.
+What came after that checkpoint is not lost: its records and checkpoints are moved to ``rolled-back/N/``.
 That the run went back is in its configuration, which is written last; killed before that, a run that is resumed
 comes to the same end and goes back again.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
@@ -52,7 +51,7 @@ def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Ro
     report("warning", text=error.message)
     text = f"rollback {eased.rollbacks} of {eased.max_rollbacks}: from step {error.step} back to step {step}"
     report("line", text=f"{text}, with other data and {eased.eased:g} of the rates; what came after it is set aside")
-    _set_aside(run, checkpoint, eased.rollbacks)
+    checkpoints.go_back(run, checkpoint, _folder(run, eased.rollbacks) / "checkpoints")
     _note(run, error, step, eased)
     write_json(run.config, configs.to_json(record))
     return Rollback(record, checkpoint)
@@ -73,16 +72,6 @@ def _newest_sound(run: RunDir, limit: int) -> Optional[Checkpoint]:
         return None
 
 
-def _set_aside(run: RunDir, checkpoint: Checkpoint, number: int) -> None:
-    """Checkpoints and grids; what was best is again what was so then."""
-    folder = _folder(run, number)
-    (folder / "samples").mkdir(parents=True, exist_ok=True)
-    checkpoints.go_back(run, checkpoint, folder / "checkpoints")
-    for path in sorted(run.samples.glob("step_*.png")):
-        if int(path.stem.rpartition("_")[2]) > checkpoint.step:
-            os.replace(str(path), str(folder / "samples" / path.name))
-
-
 def _note(run: RunDir, error: Collapsed, step: int, train: configs.TrainConfig) -> None:
     """Records after the step go aside; one says that the run went back, and why."""
     entry = dict(
@@ -95,6 +84,7 @@ def _note(run: RunDir, error: Collapsed, step: int, train: configs.TrainConfig) 
         d_lr=train.d_lr * train.eased,
     )
     lines = run.stats.read_text().splitlines(keepends=True) if run.stats.exists() else []
+    _folder(run, train.rollbacks).mkdir(parents=True, exist_ok=True)
     kept = [line for line in lines if _counts(line, step, train.rollbacks)]
     with whole_file(_folder(run, train.rollbacks) / "stats.jsonl") as temporary:
         temporary.write_text("".join(line for line in lines if line not in kept))

@@ -13,6 +13,7 @@ from biggan_cli.config import RunConfig, RunRecord
 from biggan_cli.core import first_values, rollbacks, scoring
 from biggan_cli.core import npu as npus
 from biggan_cli.core.endings import StateFile, recorded
+from biggan_cli.core.foresight import TrainPlan, foresee
 from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.grids import ProgressGrids, write_reals
 from biggan_cli.core.npu import Part
@@ -26,7 +27,7 @@ from biggan_cli.rundir import RunDir, check_writable, create_run, free_megabytes
 from biggan_cli.runtime.device import npu_looped, open_session, require
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf
-from biggan_cli.settings import NpuConfig
+from biggan_cli.settings import DryRun, NpuConfig
 from biggan_cli.training import checkpoints, loop, precision
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitor import Records, Ticks
@@ -47,12 +48,6 @@ class TrainResult(NamedTuple):
     """Why it ended before its last step, which ``--patience`` may do; None otherwise."""
 
 
-class TrainPlan(NamedTuple):
-    """What a dry run would do: the content of ``config.json``."""
-
-    plan: Mapping[str, Any]
-
-
 def no_copy(run: RunDir) -> None:
     """For a run that stays where it is."""
 
@@ -61,11 +56,11 @@ def start(
     config: RunConfig,
     npu: NpuConfig,
     outdir: Path,
-    dry_run: bool,
+    dry_run: Optional[DryRun],
     report: Report,
     after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
-    """Train a new run. A dry run reports the plan and touches nothing.
+    """Train a new run. A dry run reports the plan and leaves nothing.
 
     Args:
         after_save: called when the run begins, and after each checkpoint.
@@ -88,7 +83,7 @@ def start(
     if dry_run:
         check_writable(outdir)
         announce(record, npu, dataset, f"a new run in {outdir}", report)
-        return TrainPlan(configs.to_json(record))
+        return foresee(record, dataset, options, 0, outdir, dry_run, report)
     score_job = scoring.job_of(config, extractor, report)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
@@ -108,7 +103,7 @@ def resume(
     preset: Optional[str],
     other_data: Optional[str],
     outdir: Path,
-    dry_run: bool,
+    dry_run: Optional[DryRun],
     report: Report,
     after_save: Callable[[RunDir], None] = no_copy,
 ) -> Union[TrainResult, TrainPlan]:
@@ -152,7 +147,7 @@ def resume(
         if dry_run:
             _say_what_is_unsound(run, checkpoint, faults, report)
             announce(record, npu, dataset, where, report)
-            return TrainPlan(configs.to_json(record))
+            return foresee(record, dataset, options, reached, run.path, dry_run, report)
         score_job = scoring.job_of(record.config, extractor, report)
         signals, state = held.enter_context(recorded(run, reached, steps))
         report = logged(report, run.log)
@@ -265,6 +260,7 @@ def _train_parts(job: _Job, checkpoint: Optional[Checkpoint], watch: Optional[np
     records = Records(run, first)
     if records.repaired:
         job.report("line", text=records.repaired)
+    records.add_picture("reals", run.reals, first)
     with ProgressGrids(run, job.record) as grids:
         for part in npus.parts(first, job.record.config.train.steps, job.npu.profile):
             if ended == _Ended():
@@ -340,6 +336,7 @@ def _train_part(
             except OSError as error:
                 report("warning", text=f"the grid of step {step} is not kept: {error.strerror or error}")
                 return
+            records.add_picture("samples", path, step)
             report("line", text=f"drew {path}")
 
         def told(tick: Optional[Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -56,9 +56,26 @@ def through_jpeg(images_u8: np.ndarray, quality: int) -> np.ndarray:
     return np.stack(decoded)
 
 
+def preview(path: Path, longest: int) -> Tuple[bytes, Tuple[int, int]]:
+    """A picture file as JPEG, reduced until neither side is over ``longest`` pixels; and its height and width."""
+    with Image.open(str(path)) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((longest, longest), Image.BICUBIC)
+    file = io.BytesIO()
+    small.save(file, format="JPEG", quality=80)
+    return file.getvalue(), (small.height, small.width)
+
+
+def png(image_u8: np.ndarray) -> bytes:
+    """One picture [H, W, 3] uint8 as a PNG file, without loss."""
+    file = io.BytesIO()
+    Image.fromarray(image_u8).save(file, format="PNG")
+    return file.getvalue()
+
+
 def write_png(path: Path, image_u8: np.ndarray) -> None:
     """One picture [H, W, 3] uint8, without loss."""
-    Image.fromarray(image_u8).save(str(path), format="PNG")
+    path.write_bytes(png(image_u8))
 
 
 def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:

@@ -3,8 +3,9 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Iterator, List, Optional
 
+from biggan_cli.runtime import memory
 from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import tf
 
@@ -50,7 +51,7 @@ class MemoryMeter:
     def __init__(self, device: str, first: Optional["MemoryMeter"] = None):
         release_memory()
         self._device = device
-        self._before = _resident()["VmRSS"] if _forget_peak() else None
+        self._before = memory.resident().get("VmRSS") if _forget_peak() else None
         self._always = first._always if first else self._before
         self._gpu_before = _gpu_memory("current", device)
         _forget_gpu_peak(device)
@@ -59,19 +60,12 @@ class MemoryMeter:
         """None where the system does not say."""
         if self._before is None or self._always is None:
             return None
-        return _resident()["VmHWM"] - self._before + self._always
+        return memory.resident()["VmHWM"] - self._before + self._always
 
     def gpu_bytes(self) -> Optional[int]:
         """None without a GPU, or where TensorFlow does not say."""
         peak = _gpu_memory("peak", self._device)
         return None if peak is None or self._gpu_before is None else peak - self._gpu_before
-
-
-def _resident() -> Dict[str, int]:
-    """Bytes that the process has in memory, ``VmRSS``, and the most that it had, ``VmHWM``."""
-    lines = (_PROC / "status").read_text().splitlines()
-    found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("VmRSS", "VmHWM"))}
-    return {name: int(kilobytes) * 1024 for name, kilobytes in found.items()}
 
 
 def _forget_peak() -> bool:

@@ -1,10 +1,11 @@
-"""How much memory this process may still take."""
+"""How much memory this process has, and may still take."""
 
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 _MEMINFO = Path("/proc/meminfo")
+_STATUS = Path("/proc/self/status")
 _LIMITS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
@@ -17,6 +18,16 @@ def usable() -> int:
     """Bytes that data may take: most of what is there."""
     free = available()
     return sys.maxsize if free is None else int(_SHARE * free)
+
+
+def resident() -> Dict[str, int]:
+    """Bytes that the process has in memory, ``VmRSS``, and the most that it had, ``VmHWM``; empty: nobody says."""
+    try:
+        lines = _STATUS.read_text().splitlines()
+    except OSError:
+        return {}
+    found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+    return {name: int(kilobytes) * 1024 for name, kilobytes in found.items()}
 
 
 def available() -> Optional[int]:

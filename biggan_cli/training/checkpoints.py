@@ -8,6 +8,7 @@ Training compares the sums of what it goes on from. What only reads compares siz
 every tensor, and of the index, as it reads them.
 """
 
+import functools
 import itertools
 import os
 import re
@@ -19,7 +20,7 @@ import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import RunDir, flush_to_disk, free_megabytes, read_json, sha256, write_json
-from biggan_cli.runtime.device import open_session
+from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.training import ema
 
@@ -204,12 +205,31 @@ def find(run: RunDir, which: Optional[str] = None) -> Checkpoint:
 
 def write_arrays(arrays: Mapping[str, np.ndarray], prefix: Path) -> None:
     """Write name → array as the checkpoint ``prefix``, in TensorFlow's own format."""
-    with tf.Graph().as_default() as graph, open_session(graph, "cpu") as session:
-        feeds = {tf.placeholder(array.dtype, array.shape): array for array in arrays.values()}
-        writing = tf.raw_ops.SaveV2(
-            prefix=str(prefix), tensor_names=list(arrays), shape_and_slices=[""] * len(arrays), tensors=list(feeds)
+    writing = _writing(tuple((name, array.dtype.str, array.shape) for name, array in arrays.items()))
+    feeds: Dict[Any, Any] = dict(zip(writing.tensors, arrays.values()))
+    feeds[writing.prefix] = str(prefix)
+    writing.session.run(writing.operation, feeds)
+    release_memory()
+
+
+class _Writing(NamedTuple):
+    session: Any
+    prefix: Any
+    tensors: List[Any]
+    operation: Any
+
+
+@functools.lru_cache(maxsize=1)
+def _writing(kinds: Tuple[Tuple[str, str, Tuple[int, ...]], ...]) -> _Writing:
+    """The graph that writes arrays of these names, types and shapes, kept: TensorFlow never frees all of a session."""
+    with tf.Graph().as_default() as graph:
+        prefix = tf.placeholder(tf.string, [])
+        tensors = [tf.placeholder(np.dtype(kind), shape) for _, kind, shape in kinds]
+        names = [name for name, _, _ in kinds]
+        operation = tf.raw_ops.SaveV2(
+            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
         )
-        session.run(writing, feeds)
+    return _Writing(open_session(graph, "cpu"), prefix, tensors, operation)
 
 
 def read(prefix: Path) -> Dict[str, np.ndarray]:

@@ -8,13 +8,20 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+from biggan_cli.data import images
 from biggan_cli.rundir import Appended, RunDir, whole_file
+from biggan_cli.runtime import memory
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training import signs
 from biggan_cli.training.events import Events
 from biggan_cli.training.precision import COUNTS
 
-_NOT_DRAWN = ("step", "steps_in_record", "maintenance_seconds", "elapsed_seconds", "remaining_seconds")
+_NOT_DRAWN = (
+    *("step", "steps_in_record", "maintenance_seconds", "elapsed_seconds", "remaining_seconds"),
+    "epoch_seconds",
+)
+_LONGEST = 640
+"""Pixels of the longer side of a picture for TensorBoard."""
 
 
 class Ticks:
@@ -22,7 +29,9 @@ class Ticks:
 
     A record holds the means over its steps, unrounded, of what is counted the last, and times in seconds:
     ``seconds_per_step`` counts the steps alone, ``maintenance_seconds`` what went into saving and sampling since the
-    last record. What is not finite in a step that a scaled loss left out does not count; None: nothing else is there.
+    last record; ``epoch_seconds`` is the time of the machine's clock, which may jump. ``resident_bytes`` is the memory
+    of the process; None: the system does not say. What is not finite in a step that a scaled loss left out does not
+    count; None: nothing else is there.
 
     Args:
         names: of the metrics of a step.
@@ -91,6 +100,8 @@ class Ticks:
             maintenance_seconds=self._maintenance,
             elapsed_seconds=time.perf_counter() - self._started,
             remaining_seconds=(self._total - step) * seconds,
+            epoch_seconds=time.time(),
+            resident_bytes=memory.resident().get("VmRSS"),
         )
         self._sums, self._numbers = np.zeros_like(self._sums), np.zeros_like(self._numbers)
         self._step_seconds, self._steps, self._maintenance = [], 0, 0.0
@@ -135,6 +146,16 @@ class Records:
         """Numbers of a step for TensorBoard alone."""
         values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         self._events.add_summary(tf.Summary(value=values), global_step=step)
+
+    def add_picture(self, tag: str, path: Path, step: int) -> None:
+        """Show a picture file in TensorBoard, small; without the file, or where it is damaged, nothing."""
+        try:
+            encoded, (height, width) = images.preview(path, _LONGEST)
+        except (OSError, SyntaxError):  # how Pillow calls what it cannot read
+            return
+        picture = tf.Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
+        summary = tf.Summary(value=[tf.Summary.Value(tag=tag, image=picture)])
+        self._events.add_summary(summary, global_step=step)
 
     def write_to_disk(self) -> None:
         """What a checkpoint rests on: every record of before is on the disk.

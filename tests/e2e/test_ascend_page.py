@@ -92,6 +92,7 @@ def test_the_boot_file_trains_on_the_npu(tmp_path, with_adapter):
         "train_url_0",
         "--num_gpus=1",
         "--dry-run",
+        "--no-measure",
     ]
     done = subprocess.run(
         [sys.executable, "boot.py", *given],

@@ -79,17 +79,19 @@ def test_a_job_with_the_arguments_of_the_platform(job):
     assert config["config"]["train"]["data"] == "cifar10:obs://data"
     assert same_files(job.local(), stored)
     assert [path.name.partition("-")[0] for path in job.cache.iterdir()] == ["runs"]
-    again = job("--resume", "latest", "--steps", 4, "--train_url", RUNS, "--dry-run")
+    again = job("--resume", "latest", "--steps", 4, "--train_url", RUNS, "--dry-run", "--no-measure")
     assert f"{RUNS}/00000-cifar10-32-seed, from step 2" in again.stdout
 
 
 def test_unknown_arguments_are_errors_elsewhere(job):
     for extra in (["--rank", "0"], ["--num_gpus=8"]):
-        assert "error: no such option: --" in job(*TINY, "--dry-run", *extra, check=2).stderr
-    on_platform = job(*TINY, "--dry-run", "--num_gpus=8", MA_JOB_DIR="/home/ma-user/modelarts/user-job-dir")
+        assert "error: no such option: --" in job(*TINY, "--dry-run", "--no-measure", *extra, check=2).stderr
+    on_platform = job(
+        *TINY, "--dry-run", "--no-measure", "--num_gpus=8", MA_JOB_DIR="/home/ma-user/modelarts/user-job-dir"
+    )
     assert "ignored: --num_gpus=8" in on_platform.stdout
     for stray in (["word"], ["--rank=0", "word"], ["-x"]):
-        done = job(*TINY, "--dry-run", "--train_url", RUNS, *stray, check=2)
+        done = job(*TINY, "--dry-run", "--no-measure", "--train_url", RUNS, *stray, check=2)
         assert f"unexpected extra argument ({stray[-1]})" in done.stderr
     done = job("--bach=3", "--batch", "many", "--train_url", RUNS, check=2)
     assert "--batch" in done.stderr
@@ -97,7 +99,7 @@ def test_unknown_arguments_are_errors_elsewhere(job):
 
 def test_own_arguments_come_first(job):
     urls = ["--data_url", "obs://data", "--train_url", "elsewhere"]
-    done = job(*TINY, "--data", "digits", "--outdir", RUNS, "--dry-run", *urls)
+    done = job(*TINY, "--data", "digits", "--outdir", RUNS, "--dry-run", "--no-measure", *urls)
     assert "--data_url obs://data is not used: --data digits is" in done.stdout
     assert "--train_url elsewhere is not used: --outdir " + RUNS in done.stdout
     assert f"a new run in {RUNS}" in done.stdout and "4500 to train" in done.stdout
@@ -135,7 +137,7 @@ def test_runs_are_numbered_after_those_of_the_storage_and_resumed_from_there(job
 
 def test_a_dry_run_of_resuming_from_the_storage_leaves_nothing(job, tiny_run):
     shutil.copytree(str(tiny_run), str(job.stored("00003-x")))
-    done = job("--resume", "3", "--outdir", RUNS, "--steps", 6, "--dry-run")
+    done = job("--resume", "3", "--outdir", RUNS, "--steps", 6, "--dry-run", "--no-measure")
     assert f"{RUNS}/00003-x, from step 4" in done.stdout
     assert list(job.cache.iterdir()) == []
     done = job("--resume", f"{RUNS}/00003-x", "--steps", 2, check=2)
@@ -270,7 +272,7 @@ def test_the_rank_table_of_a_job(job):
 
     def tried(check, **environment):
         path.write_text(json.dumps(table))
-        return job(*TINY, "--dry-run", check=check, **on, **environment).stderr
+        return job(*TINY, "--dry-run", "--no-measure", check=check, **on, **environment).stderr
 
     tried(0, RANK_TABLE_FILE=str(path), RANK_SIZE="1")
     assert "RANK_SIZE=8, and there is no rank table: biggan trains on one device" in tried(2, RANK_SIZE="8")

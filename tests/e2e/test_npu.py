@@ -126,10 +126,10 @@ def test_an_overflow_leaves_out_the_whole_step(on_cpu, tmp_path):
     assert (first["loss_scale"], first["skipped_steps"]) == (65536.0, 0.0)
     assert (second["loss_scale"], second["skipped_steps"]) == (32768.0, 2.0)
     loops = ["--steps-per-loop", 3, "--save-every", 3, "--log-every", 3, "--sample-every", 3]
-    done = train(tmp_path, "--resume", 0, "--steps", 10, *loops, "--dry-run", check=2)
+    done = train(tmp_path, "--resume", 0, "--steps", 10, *loops, "--dry-run", "--no-measure", check=2)
     assert "--steps-per-loop 3 does not divide step 4" in done.stderr and "fix: first --steps 6 without" in done.stderr
     bfloat16 = ["--npu-option", "precision_mode_v2=mixed_bfloat16"]
-    done = train(tmp_path, "--resume", 0, "--steps", 10, *bfloat16, "--dry-run")
+    done = train(tmp_path, "--resume", 0, "--steps", 10, *bfloat16, "--dry-run", "--no-measure")
     assert "npu 0, mixed_bfloat16; 3 graphs" in done.stdout and "without a scaled loss" not in done.stdout
     done = train(tmp_path, "--resume", 0, "--steps", 6, "--device", "cpu", "--precision", "fp32")
     assert "step 6/6" in done.stderr and "loss_scale" not in records(tmp_path)[-1]
@@ -137,7 +137,9 @@ def test_an_overflow_leaves_out_the_whole_step(on_cpu, tmp_path):
 
 @has_adapter
 def test_the_plan_says_what_float16_lacks(tmp_path):
-    done = train(tmp_path, "--device", "npu", "--dry-run", "--npu-option", "precision_mode_v2=mixed_float16")
+    done = train(
+        tmp_path, "--device", "npu", "--dry-run", "--no-measure", "--npu-option", "precision_mode_v2=mixed_float16"
+    )
     assert "npu 0, mixed_float16; 3 graphs for the device" in done.stdout
     assert "float16 without a scaled loss" in done.stdout + done.stderr
     assert not (tmp_path / "runs").exists()

@@ -1,14 +1,17 @@
 """Records: means, times, and what a resumed run keeps of them."""
 
 import errno
+import io
 import json
 import os
 import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from biggan_cli import rundir
+from biggan_cli.data import images
 from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training.monitor import Records, Ticks, status
@@ -37,6 +40,7 @@ def test_a_record_holds_means_and_times():
     assert values["images_per_second"] == pytest.approx(4 / 0.6)
     assert values["maintenance_seconds"] == 3.0
     assert values["remaining_seconds"] == pytest.approx(8 * 0.6)
+    assert abs(values["epoch_seconds"] - time.time()) < 60 and 1e7 < values["resident_bytes"] < 1e12
     assert "D  1.000" in status(values) and "0.600 s/step" in status(values)
 
 
@@ -156,3 +160,23 @@ def test_tensorboard_forgets_what_a_resumed_run_does_again_also_after_the_clock_
     assert len(files) == 3
     starts = [[event.step for event in read_events(path) if event.HasField("session_log")] for path in files]
     assert starts == [[], [1], [5]]
+
+
+def test_tensorboard_can_read_the_pictures(tmp_path):
+    """As JPEG, reduced; one that is gone or damaged is left out, and the records go on."""
+    images.write_png(tmp_path / "grid.png", np.full([320, 1280, 3], 7, np.uint8))
+    (tmp_path / "half.png").write_bytes((tmp_path / "grid.png").read_bytes()[:60])
+    records = Records(RunDir(tmp_path), 0)
+    for name in ("grid", "half", "gone"):
+        records.add_picture("samples", tmp_path / f"{name}.png", 3)
+    records.write(record(4))
+    (events,) = tmp_path.glob("events.*")
+    found = [
+        (event.step, value.image)
+        for event in tf.train.summary_iterator(str(events))
+        for value in event.summary.value
+        if value.tag in ("samples", "d_loss")
+    ]
+    assert [step for step, _ in found] == [3, 4] and (found[0][1].height, found[0][1].width) == (160, 640)
+    decoded = np.asarray(Image.open(io.BytesIO(found[0][1].encoded_image_string)))
+    assert decoded.shape == (160, 640, 3) and (decoded == 7).all()

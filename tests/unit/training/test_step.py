@@ -12,7 +12,7 @@ from biggan_cli.deploy.operators import operators_of_atc
 from biggan_cli.model import augment
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
 from biggan_cli.runtime.tf import tf
-from biggan_cli.training import ema
+from biggan_cli.training import ema, signs
 from biggan_cli.training.state import state_shapes
 from biggan_cli.training.step import METRICS, build
 from tests.stepping import Training
@@ -77,6 +77,19 @@ def test_one_power_iteration_for_each_network_and_step(history):
             v = before[sn_u_name(name)] @ matrix.T
             u = v / np.linalg.norm(v) @ matrix
             np.testing.assert_allclose(after[sn_u_name(name)], u / np.linalg.norm(u), atol=1e-5)
+
+
+def test_what_monitors_look_at_changes_nothing_of_what_is_learnt(history, training, monkeypatch):
+    """Bit for bit what a graph without it gives."""
+    monkeypatch.setattr(signs, "of_update", lambda *arguments: [tf.constant(0.0)] * len(signs.D_SIGNS))
+    monkeypatch.setattr(signs, "largest", lambda sigmas: tf.constant(0.0))
+    without = Training(CONFIG)
+    without.start = training.start
+    without.reset()
+    for after in history[0][1:]:
+        without.step()
+    values = without.values()
+    assert [name for name in after if after[name].tobytes() != values[name].tobytes()] == []
 
 
 def test_the_largest_sigma_of_each_network(history):
