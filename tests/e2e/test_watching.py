@@ -36,7 +36,8 @@ def test_a_collapse_ends_a_run_that_is_told_so(biggan, tmp_path):
     good = f"{run.checkpoint_prefix(since - 1)}"
     assert 1 < since < step < 200 and f"hint: the last good checkpoint is {good}; a smaller --g-lr" in error
     assert f"fix: biggan train --resume {run} --on-collapse rollback" in error
-    assert checkpoints.steps(run) == [since - 1, step - 2, step - 1]  # what is good outlives those that may not be
+    kept = checkpoints.steps(run)  # what is good outlives those that may not be
+    assert since - 1 in kept and kept[-2:] == [step - 2, step - 1] and len(kept) <= 5
 
 
 def test_patience_finishes_a_run(biggan, tmp_path):
