@@ -93,7 +93,7 @@ def _watching(train: TrainConfig) -> str:
         words = [f"{train.score_num:,} pictures scored every {train.score_every} steps, the best by FID and IS kept"]
     if train.patience:
         words.append(f"ends after {train.patience} scores without a better FID")
-    does = dict(warn="warn", stop="end the run", rollback=f"go back, up to {train.max_rollbacks} times")
+    does = dict(warn="warn", stop="end the run", rollback=f"send the run back, up to {train.max_rollbacks} times")
     words.append(f"monitors {does[train.on_collapse]}")
     return ", ".join(words)
 
