@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
 
-from biggan_cli.errors import BigganError
+from biggan_cli.errors import BigganError, visible
 
 PIPE_SECONDS = 10.0
 
@@ -43,6 +43,7 @@ def rows(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
 def columns(cells: Sequence[Sequence[str]]) -> List[str]:
     """Lines with their cells in columns as wide as they need to be."""
+    cells = [[visible(cell) for cell in line] for line in cells]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
 

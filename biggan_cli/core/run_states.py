@@ -189,7 +189,7 @@ def best_of(run: RunDir) -> Dict[str, Best]:
                 found.setdefault(name, []).append(Best(value, score.step, score.extractor))
     for name in ("fid", "is"):
         with contextlib.suppress(StepFailed, OSError, KeyError, TypeError, ValueError):
-            entry = read_json(run.checkpoints / f"best-{name}.json")
+            entry = read_json(run.best(name))
             extractor = (entry.get("of") or {}).get("extractor", "")
             extractor = extractor.get("name", "") if isinstance(extractor, dict) else str(extractor)
             found.setdefault(name, []).append(Best(float(entry["value"]), int(entry["step"]), extractor))

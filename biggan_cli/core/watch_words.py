@@ -5,6 +5,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from biggan_cli.core.reporting import duration, plain_text
 from biggan_cli.core.run_states import FAILED, FINISHED, RUNNING, RunState
 from biggan_cli.core.watch import View
+from biggan_cli.errors import visible
 from biggan_cli.training.monitor import status
 
 Line = List[Tuple[str, str]]
@@ -161,6 +162,7 @@ def _curve(name: str, values: Sequence[Optional[float]], width: int, blocks: str
 def _cut(line: Line, width: int) -> Line:
     cut, room = [], width
     for words, style in line:
+        words = visible(words)
         if len(words) > room:
             words = words[: max(0, room - 1)] + "…" if room else ""
         cut.append((words, style))
