@@ -9,7 +9,7 @@ from typing import Any, Iterator, Tuple
 
 from biggan_cli.core.reporting import log_error
 from biggan_cli.errors import Interrupted, is_interrupt
-from biggan_cli.rundir import RunDir, write_json
+from biggan_cli.rundir import FULL, READ_ONLY, RunDir, cannot_be_written, write_json
 from biggan_cli.training.loop import Signals
 
 SCHEMA = 1
@@ -46,6 +46,7 @@ def recorded(run: RunDir, step: int, steps: int) -> Iterator[Tuple[Signals, Stat
 
     Raises:
         Interrupted: by a signal, before the first step too; it names the way on.
+        StepFailed: also where the run cannot be written.
     """
     signals, state = Signals(), StateFile(run, step, steps)
     try:
@@ -54,7 +55,9 @@ def recorded(run: RunDir, step: int, steps: int) -> Iterator[Tuple[Signals, Stat
             state.write(state="finished")
     except BaseException as error:
         told = error
-        if not isinstance(error, Interrupted) and is_interrupt(error):
+        if isinstance(error, OSError) and error.errno in (*FULL, *READ_ONLY):  # before the first step: later ones wait
+            told = cannot_be_written(run.path, error)
+        elif not isinstance(error, Interrupted) and is_interrupt(error):
             told = Interrupted(
                 "interrupted; what was saved before is kept",
                 signals.received or signal.SIGINT,
