@@ -41,20 +41,24 @@ def test_a_collapse_ends_a_run_that_is_told_so(biggan, tmp_path):
 
 
 def test_patience_finishes_a_run(biggan, tmp_path):
-    """A generator that stands still is scored once, and once more for nothing."""
+    """A generator that stands still but for its power iterations, which end: no score is better for long."""
     still = ["--g-lr", "1e-30", "--score-every", 2, "--score-num", 100, "--patience", 1]
     environment = dict(BIGGAN_CACHE=str(tmp_path / "cache"))
     done = biggan("train", *TINY, *still, "--steps", 50, "--outdir", tmp_path / "runs", env=environment, check=0)
     run = RunDir(only_run(tmp_path / "runs"))
-    why = "1 score without a better FID than "
-    assert f"finished at step 4: {why}" in done.stderr and f"finished_by  {why}" in done.stdout
     lines = [json.loads(line) for line in run.score.read_text().splitlines()]
-    assert [line["samples"]["step"] for line in lines] == [2, 4]
+    steps, fids = ([line["samples"]["step"] for line in lines], [line["fid"]["value"] for line in lines])
+    last = steps[-1]
+    assert steps == list(range(2, last + 1, 2)) and last < 50
+    assert fids[-1] >= fids[-2] and fids[:-1] == sorted(fids[:-1], reverse=True)
+    why = f"1 score without a better FID than {fids[-2]:.3f} of step {last - 2}"
+    assert f"finished at step {last}: {why}" in done.stderr and f"finished_by  {why}" in done.stdout
+    assert json.loads(run.state.read_text())["why"] == why
     assert f"score at step 2: digit IS {lines[0]['inception_score']['mean']:.3f} ± " in done.stderr
-    assert f"digit FID {lines[0]['fid']['value']:.3f} (best {lines[0]['fid']['value']:.3f} at 2)" in done.stderr
-    assert checkpoints.best(run)["fid"]["step"] == 2 and checkpoints.steps(run) == [2, 4]
+    assert f"digit FID {fids[0]:.3f} (best {fids[0]:.3f} at 2)" in done.stderr
+    assert checkpoints.best(run)["fid"]["step"] == last - 2 == checkpoints.find(run, "best-fid").step
     again = biggan("train", "--resume", run, env=environment, check=0)
-    assert f"finished at step 4: {why}" in again.stderr
-    assert len(run.score.read_text().splitlines()) == 2
-    biggan("train", "--resume", run, "--patience", 0, "--score-every", 0, "--steps", 6, check=0)
-    assert checkpoints.find(run).step == 6
+    assert f"finished at step {last}: {why}" in again.stderr
+    assert len(run.score.read_text().splitlines()) == len(lines)
+    biggan("train", "--resume", run, "--patience", 0, "--score-every", 0, "--steps", last + 2, check=0)
+    assert checkpoints.find(run).step == last + 2
