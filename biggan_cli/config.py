@@ -12,6 +12,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from biggan_cli import __version__
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.presets import PRESETS
+from biggan_cli.settings import EXTRACTORS
 
 SCHEMA = 1
 RESOLUTIONS = (32, 64, 128)
@@ -23,6 +24,9 @@ RESAMPLE = ("fused", "plain")
 AUGMENT = ("color", "translation", "cutout")
 WEIGHTS = ("ema", "raw")
 BN = ("standing", "moving")
+ON_COLLAPSE = ("warn", "stop", "rollback")
+FEWEST_SCORED = 100
+"""Pictures of a score in training: of fewer not even a trend can be seen."""
 MAX_SEED = 2**32 - 1
 MAX_PICTURES = 1000000
 MAX_COUNT = 2**31 - 1
@@ -90,6 +94,27 @@ class TrainConfig:
     sample_every: int = 1000
     log_every: int = 50
     keep_checkpoints: int = 5
+    score_every: int = 0
+    """Steps between scores of the averaged generator; 0: none."""
+    score_num: int = 5000
+    """Pictures of each score."""
+    score_extractor: Optional[str] = None
+    """None: the digit classifier for the built-in digits, else Inception."""
+    patience: int = 0
+    """Scores without a better FID that end the run; 0: none do."""
+    on_collapse: str = "warn"
+    max_rollbacks: int = 3
+    rollbacks: int = 0
+    """How often the run went back to a checkpoint before a collapse. No flag sets it."""
+
+    @property
+    def eased(self) -> float:
+        """What both rates are multiplied by: half as much after each rollback."""
+        return 0.5**self.rollbacks
+
+    def scores_at(self, step: int) -> bool:
+        """Whether the run is scored at a step."""
+        return self.score_every > 0 and step > 0 and step % self.score_every == 0
 
 
 FREE_ON_RESUME = (
@@ -102,8 +127,15 @@ FREE_ON_RESUME = (
     "sample_every",
     "log_every",
     "keep_checkpoints",
+    "score_every",
+    "score_num",
+    "score_extractor",
+    "patience",
+    "on_collapse",
+    "max_rollbacks",
 )
-"""What a resumed run may change: how far it goes, with the rates up to there, where and how its numbers are rounded.
+"""What a resumed run may change: how far it goes, with the rates up to there, where, how its numbers are rounded, and
+how it is watched.
 
 The data may have moved; that they are the same is checked by their digest.
 """
@@ -136,6 +168,7 @@ class RunRecord:
 _LATER = (
     *("precision", "d_base_channels", "batch_device", "lr_decay", "flip", "augment", "lecam", "lecam_start"),
     *("consistency", "ema_start", "init_from", "freeze_classes"),
+    *("score_every", "score_num", "score_extractor", "patience", "on_collapse", "max_rollbacks", "rollbacks"),
 )
 """Fields that came after the first runs; their defaults are what was done before."""
 
@@ -304,6 +337,7 @@ def validate(config: RunConfig) -> None:
         if not 0 <= values[field] <= MAX_COUNT:
             raise UsageError(f"{flag_of(field)} {values[field]} is not a step", fix=f"{flag_of(field)} 1000")
     _validate_recipe(config.train)
+    _validate_watching(config.train)
     for field in ("g_lr", "d_lr"):
         if not 0.0 < values[field] < math.inf:
             raise UsageError(
@@ -400,6 +434,35 @@ def _validate_recipe(train: TrainConfig) -> None:
     if train.freeze_classes and train.init_from is None:
         raise UsageError(
             "--freeze-classes without --init-from: the class tables would stay random", fix="--init-from RUN with it"
+        )
+
+
+def _validate_watching(train: TrainConfig) -> None:
+    for field in ("score_every", "patience", "max_rollbacks", "rollbacks"):
+        if not 0 <= getattr(train, field) <= MAX_COUNT:
+            raise UsageError(
+                f"{flag_of(field)} {getattr(train, field)} is not a whole number from 0 to {MAX_COUNT}",
+                fix=f"{flag_of(field)} 0 switches it off",
+            )
+    if not FEWEST_SCORED <= train.score_num <= MAX_PICTURES:
+        raise UsageError(
+            f"--score-num {train.score_num} is not a whole number from {FEWEST_SCORED} to {MAX_PICTURES}",
+            fix=f"--score-num {TrainConfig.score_num}",
+        )
+    if train.score_extractor is not None:
+        _choice(asdict(train), "score_extractor", EXTRACTORS)
+    _choice(asdict(train), "on_collapse", ON_COLLAPSE)
+    for field in ("patience", "score_extractor"):
+        if getattr(train, field) and not train.score_every:
+            raise UsageError(
+                f"{flag_of(field)} {getattr(train, field)} is about the scores of training, and there are none",
+                fix=f"--score-every {train.save_every}",
+            )
+    if train.patience and train.score_every > train.steps:
+        raise UsageError(
+            f"--patience {train.patience}: no score falls within --steps {train.steps} at --score-every "
+            f"{train.score_every}",
+            fix="a smaller --score-every",
         )
 
 

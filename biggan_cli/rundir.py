@@ -5,6 +5,7 @@
     runs/00003-cifar10-32-seed/
       config.json  state.json  log.txt  stats.jsonl  events.*  reals.png  samples/step_001000.png
       checkpoints/{model-001000.{index,data-…,json},best-fid.json,unsound/…}
+      rolled-back/N/{stats.jsonl,checkpoints/…}
       sample/<name>/{manifest.json,index.json,grid.png,000000.png …,sheets/,neighbours.png,sweep.json,curve.png}
       interpolate/<name>.{gif,webp,mp4,png,manifest.json}  interpolate/<name>/000000.png …
       freeze/generator.{pb,spec.json,manifest.json}

@@ -12,10 +12,11 @@ from biggan_cli import config as configs
 from biggan_cli.cli import console, job, options
 from biggan_cli.errors import UsageError
 from biggan_cli.presets import PRESETS
-from biggan_cli.settings import DryRun, NpuConfig
+from biggan_cli.settings import EXTRACTORS, DryRun, NpuConfig
 
 _RECIPE = "Recipe"
 _RECORDS = "Records"
+_WATCHING = "Watching"
 _NPU = "Ascend NPU"
 
 
@@ -171,6 +172,37 @@ def train(
     ] = None,
     sample_every: Annotated[Optional[int], _field("sample_every", "Steps between grids of samples.", _RECORDS)] = None,
     log_every: Annotated[Optional[int], _field("log_every", "Steps in each record.", _RECORDS)] = None,
+    score_every: Annotated[
+        Optional[int],
+        _field("score_every", "Steps between scores, IS and FID of the averaged generator; 0: none.", _WATCHING, "N"),
+    ] = None,
+    score_num: Annotated[Optional[int], _field("score_num", "Pictures of each score.", _WATCHING, "N")] = None,
+    score_extractor: Annotated[
+        Optional[str],
+        _field(
+            "score_extractor",
+            "Which network looks at them. (digits for the built-in digits, else inception)",
+            _WATCHING,
+            choices=EXTRACTORS,
+        ),
+    ] = None,
+    patience: Annotated[
+        Optional[int],
+        _field("patience", "Scores without a better FID after which the run is finished; 0: never.", _WATCHING, "K"),
+    ] = None,
+    on_collapse: Annotated[
+        Optional[str],
+        _field(
+            "on_collapse",
+            "What happens when a monitor finds the run spoilt; rollback: back to before the first sign, then on with "
+            "other data and half the rates. Numbers that are not finite end a run unless it may go back.",
+            _WATCHING,
+            choices=configs.ON_COLLAPSE,
+        ),
+    ] = None,
+    max_rollbacks: Annotated[
+        Optional[int], _field("max_rollbacks", "How often a run may go back.", _WATCHING, "K")
+    ] = None,
     precision: Annotated[
         Optional[str],
         _field(
@@ -277,6 +309,12 @@ def train(
         keep_checkpoints=keep_checkpoints,
         sample_every=sample_every,
         log_every=log_every,
+        score_every=score_every,
+        score_num=score_num,
+        score_extractor=score_extractor,
+        patience=patience,
+        on_collapse=on_collapse,
+        max_rollbacks=max_rollbacks,
         precision=precision,
     )
     npu = NpuConfig(device_id, _npu_options(npu_option or [], precision), steps_per_loop, _steps(profile), require_npu)

@@ -84,6 +84,7 @@ def _check_loop(train: TrainConfig, npu: NpuConfig, first: int) -> None:
         ("--save-every", train.save_every),
         ("--sample-every", train.sample_every),
         ("--log-every", train.log_every),
+        ("--score-every", train.score_every),
     ]
     if count > 1 and first % count:
         ahead = first + count - first % count
@@ -121,7 +122,7 @@ def parts(first: int, last: int, profile: Optional[tuple]) -> List[Part]:
     if profile is None:
         return [Part(first, last, False)]
     start, stop = profile
-    found = [Part(first, start, False), Part(start, stop, True), Part(stop, last, False)]
+    found = [Part(first, start, False), Part(max(first, start), stop, True), Part(max(first, stop), last, False)]
     return [part for part in found if part.first < part.last]
 
 

@@ -70,6 +70,7 @@ def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> Li
             f"seed {train.seed}",
         ),
         ("device", _device_words(train, npu)),
+        ("watching", _watching(train)),
         ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]
 
@@ -83,6 +84,18 @@ def _regularisation(train: TrainConfig) -> str:
     ]
     words += ["flips"] * train.flip + [f"DiffAugment {train.augment}"] * (train.augment != "none")
     return ", ".join(words) or "none"
+
+
+def _watching(train: TrainConfig) -> str:
+    """When the run is scored, what ends it, and what the monitors may do."""
+    words = ["no scores"]
+    if train.score_every:
+        words = [f"{train.score_num:,} pictures scored every {train.score_every} steps, the best by FID and IS kept"]
+    if train.patience:
+        words.append(f"ends after {train.patience} scores without a better FID")
+    does = dict(warn="warn", stop="end the run", rollback=f"send the run back, up to {train.max_rollbacks} times")
+    words.append(f"monitors {does[train.on_collapse]}")
+    return ", ".join(words)
 
 
 def _device_words(train: TrainConfig, npu: NpuConfig) -> str:

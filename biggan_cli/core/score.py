@@ -64,12 +64,21 @@ def score(settings: ScoreConfig, report: Report) -> ScoreResult:
         report("warning", text=warning)
     scores, kept_in = [], None
     for source in found:
-        record = _record(source, job, _measure(source, job, report))
+        record = scored(source, job, report)
         scores.append(record)
-        kept_in = _keep(place.run, record, report) if place.run else None
+        kept_in = keep(place.run, record, report) if place.run else None
         if len(found) > 1:
             report("line", text=f"{source.label}: {', '.join(f'{name} {value}' for name, value, _ in numbers(record))}")
     return ScoreResult(scores, kept_in)
+
+
+def scored(source: Source, job: Job, report: Report) -> Dict[str, Any]:
+    """Measure a source: its record, as ``score.jsonl`` has it.
+
+    Raises:
+        StepFailed: something is damaged, or there is no distance.
+    """
+    return _record(source, job, _measure(source, job, report))
 
 
 def _check_counts(settings: ScoreConfig, source: Source) -> None:
@@ -251,7 +260,7 @@ def _torch_fidelity_names(values: Dict[str, Any]) -> Dict[str, Any]:
     return found
 
 
-def _keep(run: RunDir, record: Dict[str, Any], report: Report) -> Optional[str]:
+def keep(run: RunDir, record: Dict[str, Any], report: Report) -> Optional[str]:
     """Append a line; a score is not lost because its file cannot be written."""
     path = run.score
     data = (json.dumps(record) + "\n").encode()

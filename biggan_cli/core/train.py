@@ -10,7 +10,7 @@ import numpy as np
 import biggan_cli
 from biggan_cli import config as configs
 from biggan_cli.config import RunConfig, RunRecord
-from biggan_cli.core import first_values
+from biggan_cli.core import first_values, rollbacks, scoring
 from biggan_cli.core import npu as npus
 from biggan_cli.core.endings import StateFile, recorded
 from biggan_cli.core.foresight import TrainPlan, foresee
@@ -19,6 +19,7 @@ from biggan_cli.core.grids import ProgressGrids, write_reals
 from biggan_cli.core.npu import Part
 from biggan_cli.core.plan import announce
 from biggan_cli.core.reporting import Report, logged
+from biggan_cli.core.score_caveats import Job as ScoreJob
 from biggan_cli.data import classes, datasets, pipeline
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import Interrupted, StepFailed, UsageError
@@ -30,6 +31,7 @@ from biggan_cli.settings import DryRun, NpuConfig
 from biggan_cli.training import checkpoints, loop, precision
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitor import Records, Ticks
+from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import build
 
 
@@ -42,6 +44,8 @@ class TrainResult(NamedTuple):
     seconds: float
     used_npu: Optional[bool] = None
     """Whether the adapter said so; None on other devices."""
+    finished_by: Optional[str] = None
+    """Why it ended before its last step, which ``--patience`` may do; None otherwise."""
 
 
 def no_copy(run: RunDir) -> None:
@@ -75,10 +79,12 @@ def start(
     require(config.train.device)
     precision.check(config.train)
     first_values.check(record)
+    extractor = scoring.extractor_of(config.train, report)
     if dry_run:
         check_writable(outdir)
         announce(record, npu, dataset, f"a new run in {outdir}", report)
         return foresee(record, dataset, options, 0, outdir, dry_run, report)
+    score_job = scoring.job_of(config, extractor, report)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
     with run.lock(), recorded(run, 0, config.train.steps) as (signals, state):
@@ -87,7 +93,7 @@ def start(
         announce(record, npu, dataset, str(run), report)
         write_reals(run, dataset)
         after_save(run)
-        return _train(_Job(run, record, npu, options, dataset, signals, state, report, after_save), None)
+        return _train(_Job(run, record, npu, options, dataset, signals, state, report, after_save, score_job), None)
 
 
 def resume(
@@ -136,11 +142,13 @@ def resume(
         record = _with_data(record, spec, dataset, run)
         require(record.config.train.device)
         precision.check(record.config.train)
+        extractor = scoring.extractor_of(record.config.train, report)
         where = f"{run}, from step {reached}"
         if dry_run:
             _say_what_is_unsound(run, checkpoint, faults, report)
             announce(record, npu, dataset, where, report)
             return foresee(record, dataset, options, reached, run.path, dry_run, report)
+        score_job = scoring.job_of(record.config, extractor, report)
         signals, state = held.enter_context(recorded(run, reached, steps))
         report = logged(report, run.log)
         if gone:
@@ -156,7 +164,8 @@ def resume(
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
             write_reals(run, dataset)
         after_save(run)
-        return _train(_Job(run, record, npu, options, dataset, signals, state, report, after_save), checkpoint)
+        job = _Job(run, record, npu, options, dataset, signals, state, report, after_save, score_job)
+        return _train(job, checkpoint)
 
 
 def _reading(report: Report) -> Callable[[int, int], None]:
@@ -199,7 +208,7 @@ def _say_what_is_unsound(run: RunDir, checkpoint: Checkpoint, faults: Mapping[in
 
 
 class _Job(NamedTuple):
-    """A run with all that its training needs; ``options`` are those of an NPU's session."""
+    """A run with all that its training needs; ``options`` are those of an NPU's session, ``score`` how it is scored."""
 
     run: RunDir
     record: RunRecord
@@ -210,30 +219,54 @@ class _Job(NamedTuple):
     state: StateFile
     report: Report
     after_save: Callable[[RunDir], None]
+    score: Optional[ScoreJob]
 
 
 def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
     began = time.perf_counter()
-    run, train, signal_number = job.run, job.record.config.train, None
-    with contextlib.ExitStack() as stack:
-        watch = stack.enter_context(npus.watched(run, train, job.npu, job.report))
-        records = Records(run, checkpoint.step if checkpoint else 0)
-        if records.repaired:
-            job.report("line", text=records.repaired)
-        records.add_picture("reals", run.reals, checkpoint.step if checkpoint else 0)
-        grids = stack.enter_context(ProgressGrids(run, job.record))
-        for part in npus.parts(checkpoint.step if checkpoint else 0, train.steps, job.npu.profile):
-            if signal_number is None:
-                signal_number = _train_part(job, checkpoint, part, records, grids, watch)
-                checkpoint = checkpoints.find(run)
+    run, train, ended = job.run, job.record.config.train, None
+    with npus.watched(run, train, job.npu, job.report) as watch:
+        while ended is None:
+            try:
+                ended = _train_parts(job, checkpoint, watch)
+            except Collapsed as error:
+                record, checkpoint = rollbacks.back(run, job.record, error, job.report)
+                job = job._replace(record=record)
+    checkpoint, signal_number = checkpoints.find(run), ended.signal
     if signal_number is not None:
         raise Interrupted(
             f"interrupted at step {checkpoint.step} of {train.steps}; everything up to there is saved",
             signal_number,
             fix=f"biggan train --resume {run}",
         )
+    if ended.finished_by:
+        job.state.write(why=ended.finished_by)
+        job.report("line", text=f"finished at step {checkpoint.step}: {ended.finished_by}; --patience 0 would go on")
     used = watch.used if watch else None
-    return TrainResult(str(run), checkpoint.step, str(checkpoint.prefix), time.perf_counter() - began, used)
+    where = (str(run), checkpoint.step, str(checkpoint.prefix))
+    return TrainResult(*where, time.perf_counter() - began, used, ended.finished_by)
+
+
+class _Ended(NamedTuple):
+    """How training ended: by the number of a signal, for a reason before its last step, or neither, with it."""
+
+    signal: Optional[int] = None
+    finished_by: Optional[str] = None
+
+
+def _train_parts(job: _Job, checkpoint: Optional[Checkpoint], watch: Optional[npus.Watch]) -> _Ended:
+    """The sessions from the checkpoint or from the start, up to the last step or to what ends it before."""
+    run, first, ended = job.run, checkpoint.step if checkpoint else 0, _Ended()
+    records = Records(run, first)
+    if records.repaired:
+        job.report("line", text=records.repaired)
+    records.add_picture("reals", run.reals, first)
+    with ProgressGrids(run, job.record) as grids:
+        for part in npus.parts(first, job.record.config.train.steps, job.npu.profile):
+            if ended == _Ended():
+                ended = _train_part(job, checkpoint, part, records, grids, watch)
+                checkpoint = checkpoints.find(run)
+    return ended
 
 
 def _train_part(
@@ -243,8 +276,8 @@ def _train_part(
     records: Records,
     grids: ProgressGrids,
     watch: Optional[npus.Watch],
-) -> Optional[int]:
-    """The steps of one session, from the checkpoint or from the start to a checkpoint; as :func:`loop.run`."""
+) -> _Ended:
+    """The steps of one session, from the checkpoint or from the start to a checkpoint."""
     run, record, report, dataset = job.run, job.record, job.report, job.dataset
     config = record.config
     report("line", text="building the training graph")
@@ -264,6 +297,9 @@ def _train_part(
         count = job.npu.steps_per_loop
         if count > 1:
             handles = handles._replace(train_op=npu_looped(session, handles.train_op, count))
+        remembered = checkpoint.record.get("watch", {}) if checkpoint else {}
+        monitors = Monitors(config.train, handles.names, remembered, report)
+        scores = scoring.Scoring(run, job.score, config.train.rollbacks, records, report) if job.score else None
 
         begun = checkpoint.record.get("ticks") if checkpoint else None
         ticks = Ticks(handles.names, config.train.batch, config.train.steps, begun)
@@ -276,8 +312,9 @@ def _train_part(
                     lambda prefix: checkpoints.write_arrays(arrays, prefix),
                     run,
                     step,
-                    dict(run=configs.to_json(record), ticks=ticks.begun()),
+                    dict(run=configs.to_json(record), ticks=ticks.begun(), watch=monitors.memory()),
                     config.train.keep_checkpoints,
+                    rollbacks.last_good(run, monitors.last_good()),
                 )
                 if read_record(run) != record:
                     write_json(run.config, configs.to_json(record))
@@ -289,6 +326,8 @@ def _train_part(
                 return
             job.state.write(step=step)
             report("line", text=f"saved {saved.prefix}")
+            if scores and config.train.scores_at(step):
+                scores.score(saved, monitors)
             job.after_save(run)
 
         def sample(step: int) -> None:
@@ -306,13 +345,18 @@ def _train_part(
             if tick:
                 job.state.write(step=tick["step"])
 
-        if checkpoint is None and config.train.init_from:
-            save(0, False)  # from now on the run needs nobody else's files
-        steps = range(part.first + count, part.last + 1, count)
-        ended = loop.run(session, handles, config.train, steps, ticks, records, save, sample, told, job.signals, report)
+        if checkpoint is None and (config.train.init_from or config.train.on_collapse == "rollback"):
+            save(0, False)  # from now on the run needs nobody else's files, and there is something to go back to
+        if scores and checkpoint and config.train.scores_at(checkpoint.step):
+            scores.score(checkpoint, monitors)  # it may have been interrupted after it was saved
+        signal_number = None
+        if monitors.finished is None:
+            steps = range(part.first + count, part.last + 1, count)
+            hooks = (save, sample, told, job.signals, report, monitors)
+            signal_number = loop.run(session, handles, config.train, steps, ticks, records, *hooks)
     if part.profiled:
         report("line", text=f"profiled the steps {part.first + 1} to {part.last}: biggan profile {run}")
-    return ended
+    return _Ended(signal_number, monitors.finished)
 
 
 def _unsaved(run: RunDir, step: int, arrays: Mapping[str, np.ndarray], error: Exception) -> StepFailed:

@@ -1,4 +1,4 @@
-"""What a training step reads, as a pure function of (seed, step): a resumed run sees the same numbers."""
+"""What a training step reads, as a pure function of (seed, rollbacks, step): a resumed run sees the same numbers."""
 
 from typing import Dict, NamedTuple, Optional
 
@@ -48,6 +48,8 @@ class BatchSource:
         self._images, self._labels = images, labels
         self._model, self._train = model, train
         self._orders: Dict[int, np.ndarray] = {}
+        self._others = [train.rollbacks] if train.rollbacks else []
+        """After a rollback the same steps read other data and latents."""
 
     def __call__(self, step) -> Batch:
         step = int(step)
@@ -74,9 +76,9 @@ class BatchSource:
             moves=moves,
         )
 
-    def _random(self, purpose: int, step: int) -> np.random.RandomState:
+    def _random(self, purpose: int, number: int) -> np.random.RandomState:
         """A stream of its own for each purpose: what one option draws changes nothing of another."""
-        return np.random.RandomState([self._train.seed, purpose, step])
+        return np.random.RandomState([self._train.seed, purpose, number, *self._others])
 
     def _places(self, step: int) -> np.ndarray:
         """Which pictures step ``step`` reads: a slice of the sequence of all passes, int [d_steps * batch]."""
@@ -89,7 +91,7 @@ class BatchSource:
     def _order(self, number: int) -> np.ndarray:
         if number in self._orders:
             return self._orders[number]
-        return np.random.RandomState([self._train.seed, _ORDER, number]).permutation(len(self._labels))
+        return self._random(_ORDER, number).permutation(len(self._labels))
 
 
 def iterator(source: BatchSource, train: TrainConfig, start: int):

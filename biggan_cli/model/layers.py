@@ -133,7 +133,7 @@ def power_iteration(w, u, weight: Weight) -> Tuple:
     return tf.stop_gradient(next_u), tf.stop_gradient(v)
 
 
-def spectral_norm(w, u, v, weight: Weight):
-    """w / sigma with sigma = v w uᵀ; the gradient flows through w in sigma, not through u and v."""
-    sigma = tf.matmul(tf.matmul(v, as_matrix(w, weight)), u, transpose_b=True)
-    return w / tf.reshape(sigma, [])
+def spectral_norm(w, u, v, weight: Weight) -> Tuple:
+    """w / sigma and the scalar sigma = v w uᵀ; the gradient flows through w in sigma, not through u and v."""
+    sigma = tf.reshape(tf.matmul(tf.matmul(v, as_matrix(w, weight)), u, transpose_b=True), [])
+    return w / sigma, sigma

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -47,7 +47,12 @@ class Checkpoint(NamedTuple):
 
 
 def save(
-    write: Callable[[Path], None], run: RunDir, step: int, description: Mapping[str, Any], keep: int
+    write: Callable[[Path], None],
+    run: RunDir,
+    step: int,
+    description: Mapping[str, Any],
+    keep: int,
+    spare: Collection[int] = (),
 ) -> Checkpoint:
     """Make the checkpoint of step ``step``, on the disk when this returns; then remove the oldest ones.
 
@@ -56,6 +61,7 @@ def save(
     Args:
         write: writes its files under a prefix, see :func:`write_arrays`.
         description: stored with it: the run's configuration and class names, and what else goes on with it.
+        spare: steps that stay besides.
 
     Raises:
         StepFailed, OSError: it could not be written; what was there before is there.
@@ -80,7 +86,7 @@ def save(
         flush_to_disk(run.checkpoints)
     finally:
         shutil.rmtree(str(work), ignore_errors=True)
-    _remove_old(run, keep)
+    _remove_old(run, keep, spare)
     return Checkpoint(prefix, step, record)
 
 
@@ -141,11 +147,15 @@ def newest_sound(run: RunDir, not_after: Optional[int] = None) -> Tuple[Optional
     return None, faults
 
 
-def go_back(run: RunDir, checkpoint: Checkpoint) -> None:
-    """Keep aside what lies after a checkpoint: the others go to ``unsound/``, and the best scores are those of then."""
-    for step in steps(run):
+def go_back(run: RunDir, checkpoint: Checkpoint, folder: Optional[Path] = None) -> None:
+    """Keep aside what lies after a checkpoint; the best scores are those of then.
+
+    Args:
+        folder: where the others go; None: ``unsound/``.
+    """
+    for step in reversed(steps(run)):
         if step > checkpoint.step:
-            _set_aside(run, run.checkpoint_prefix(step))
+            _set_aside(run.checkpoint_prefix(step), folder or run.unsound)
     there = steps(run)
     for metric, entry in _marked(run).items():
         if entry["step"] > checkpoint.step:
@@ -362,10 +372,10 @@ def _files_of(prefix: Path) -> List[Path]:
     return [*([record] if record.exists() else []), *(p for p in prefix.parent.glob(prefix.name + ".*") if p != record)]
 
 
-def _remove_old(run: RunDir, keep: int) -> None:
+def _remove_old(run: RunDir, keep: int, spare: Collection[int]) -> None:
     """What is older than the last ``keep`` checkpoints and is not the best; also what a killed save left of one."""
     last = steps(run)[-keep:]
-    kept = {*last, *(entry["step"] for entry in best(run).values())}
+    kept = {*last, *spare, *(entry["step"] for entry in best(run).values())}
     there = (_FILE.match(path.name) for path in run.checkpoints.glob("model-*.*"))
     for step in {int(match.group(1)) for match in there if match}:
         if step < last[0] and step not in kept:
@@ -373,13 +383,13 @@ def _remove_old(run: RunDir, keep: int) -> None:
                 path.unlink()
 
 
-def _set_aside(run: RunDir, prefix: Path) -> None:
-    """Move a checkpoint to ``unsound/``, under a free name if one of that step is there already."""
-    run.unsound.mkdir(exist_ok=True)
-    number = next(n for n in itertools.count(1) if not list(run.unsound.glob(_aside_name(prefix.name, n) + ".*")))
+def _set_aside(prefix: Path, folder: Path) -> None:
+    """Move a checkpoint to a folder, under a free name if one of that step is there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = next(n for n in itertools.count(1) if not list(folder.glob(_aside_name(prefix.name, n) + ".*")))
     for path in _files_of(prefix):
         name = _aside_name(prefix.name, number) + path.name[len(prefix.name) :]
-        os.replace(str(path), str(run.unsound / name))
+        os.replace(str(path), str(folder / name))
 
 
 def _aside_name(name: str, number: int) -> str:

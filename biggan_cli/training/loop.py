@@ -6,8 +6,8 @@ import time
 from typing import Callable, Iterator, Mapping, Optional
 
 from biggan_cli.config import TrainConfig
-from biggan_cli.errors import StepFailed
 from biggan_cli.training.monitor import Records, Ticks, status
+from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import TrainingGraph
 
 _MOST_LOST = 20
@@ -26,6 +26,7 @@ def run(
     watch: Callable[[Optional[Mapping]], None],
     signals: "Signals",
     report: Callable,
+    monitors: Monitors,
 ) -> Optional[int]:
     """The steps, with ``save(step, last)`` and ``sample(step)`` at their intervals, and at the end of all.
 
@@ -37,37 +38,31 @@ def run(
         steps: numbers of the last step of each run: ``range(1, 401)``, or in loops of 10 ``range(10, 401, 10)``.
         ticks: holds what the run was in the middle of when it was saved.
         watch: called after the first run, and with each record.
+        monitors: look at every run of steps, and may end it.
 
     Returns:
         The number of the signal that ended it, or None.
 
     Raises:
-        StepFailed: a loss or a gradient is not finite.
+        Collapsed: a monitor found that the run is spoilt, or a scaled loss overflows in every step.
     """
     with signals.waiting_for_a_step():
         for step in steps:
             began = time.perf_counter()
             _, metrics = session.run([graph.train_op, graph.metrics])
-            ticks.add_step(metrics, (time.perf_counter() - began) / steps.step, steps.step)
+            overflowed = ticks.add_step(metrics, (time.perf_counter() - began) / steps.step, steps.step)
+            monitors.look(step, metrics, steps.step, overflowed)
             if step == steps[0]:
                 watch(None)
             report("advance", what="training", done=step, total=train.steps)
             last = step == steps[-1] or signals.received is not None
-            saving = step == steps[-1] or step % train.save_every == 0
+            saving = step == steps[-1] or step % train.save_every == 0 or train.scores_at(step)
             recording, keeping = saving or step % train.log_every == 0, saving or last or signals.save_asked
-            if (recording or keeping) and not ticks.are_finite():
-                raise StepFailed(
-                    f"a loss or gradient is not finite at step {step}",
-                    hint="checkpoints before it are kept; smaller --g-lr and --d-lr, or a larger --batch, may help",
-                )
             if recording:
                 record = ticks.record(step)
                 if ticks.lost_steps >= _MOST_LOST and record["loss_scale"] <= 1.0:
-                    raise StepFailed(
-                        f"the last {ticks.lost_steps} steps up to {step} overflow, with the loss at its least scale",
-                        fix="--precision fp32",
-                        hint="a weight may not be finite: then from a checkpoint before it",
-                    )
+                    what = f"the last {ticks.lost_steps} steps up to {step} overflow, with the loss at its least scale"
+                    raise Collapsed("overflow", what, step, step - ticks.lost_steps, fix="--precision fp32")
                 records.write(record)
                 watch(record)
                 report(
@@ -81,11 +76,12 @@ def run(
             if keeping:
                 signals.save_asked = False
                 save(step, last)
-            if step == train.steps or signals.received is not None or step % train.sample_every == 0:
+            finished = step == train.steps or monitors.finished is not None
+            if finished or signals.received is not None or step % train.sample_every == 0:
                 sample(step)
             ticks.add_maintenance(time.perf_counter() - began)
-            if last:
-                return signals.received if step < train.steps else None
+            if last or finished:
+                return None if finished else signals.received
     return None
 
 

@@ -12,6 +12,7 @@ from biggan_cli.data import images
 from biggan_cli.rundir import Appended, RunDir, whole_file
 from biggan_cli.runtime import memory
 from biggan_cli.runtime.tf import tf
+from biggan_cli.training import signs
 from biggan_cli.training.events import Events
 from biggan_cli.training.precision import COUNTS
 
@@ -54,13 +55,18 @@ class Ticks:
         self._step_seconds: List[float] = []
         self._maintenance = 0.0
 
-    def add_step(self, metrics: np.ndarray, seconds: float, count: int = 1) -> None:
-        """``count`` steps that took ``seconds`` each, with the metrics of the last one."""
-        metrics = np.asarray(metrics, np.float64)
+    def add_step(self, metrics: np.ndarray, seconds: float, count: int = 1) -> bool:
+        """``count`` steps that took ``seconds`` each, with the metrics of the last one.
+
+        Returns:
+            Whether a scaled loss left one of them out.
+        """
+        metrics, overflowed = np.asarray(metrics, np.float64), False
         counts = np.ones(len(metrics), bool)
         if "skipped_steps" in self._names:
             skipped = float(metrics[self._names.index("skipped_steps")])
-            if skipped > self._skipped:
+            overflowed = skipped > self._skipped
+            if overflowed:
                 counts = np.isfinite(metrics)
             self.lost_steps = self.lost_steps + count if skipped - self._skipped >= count else 0
             self._skipped = skipped
@@ -69,13 +75,10 @@ class Ticks:
         self._last = metrics
         self._step_seconds.append(seconds)
         self._steps += count
+        return overflowed
 
     def add_maintenance(self, seconds: float) -> None:
         self._maintenance += seconds
-
-    def are_finite(self) -> bool:
-        """Whether all that counts in the next record is a number so far."""
-        return bool(np.isfinite(self._sums).all())
 
     def begun(self) -> Dict[str, Any]:
         """All but the times of the record that is not complete yet, as plain values for a checkpoint."""
@@ -89,7 +92,7 @@ class Ticks:
         # The median, not the mean: the first step of a process also builds its kernels.
         seconds = float(np.median(self._step_seconds))
         record: Dict[str, Any] = dict(step=step, steps_in_record=self._steps)
-        record.update(zip(self._names, means))
+        record.update(signs.class_variances(dict(zip(self._names, means))))
         record.update((name, float(self._last[self._names.index(name)])) for name in COUNTS if name in record)
         record.update(
             seconds_per_step=seconds,
@@ -137,8 +140,12 @@ class Records:
     def write(self, record: Mapping[str, Any]) -> None:
         self._stats.add(json.dumps(record).encode() + b"\n")
         names = [name for name in record if name not in _NOT_DRAWN and record[name] is not None]
-        values = [tf.Summary.Value(tag=name, simple_value=record[name]) for name in names]
-        self._events.add_summary(tf.Summary(value=values), global_step=record["step"])
+        self.draw(record["step"], {name: record[name] for name in names})
+
+    def draw(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Numbers of a step for TensorBoard alone."""
+        values = [tf.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        self._events.add_summary(tf.Summary(value=values), global_step=step)
 
     def add_picture(self, tag: str, path: Path, step: int) -> None:
         """Show a picture file in TensorBoard, small; without the file, or where it is damaged, nothing."""

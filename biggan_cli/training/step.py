@@ -15,7 +15,7 @@ from biggan_cli.model.architecture import Weights, discriminator_weights, genera
 from biggan_cli.model.discriminator import discriminator
 from biggan_cli.model.generator import class_embedding, generator
 from biggan_cli.runtime.tf import tf
-from biggan_cli.training import adam, ema
+from biggan_cli.training import adam, ema, signs
 from biggan_cli.training.precision import precision_of
 from biggan_cli.training.state import LECAM, adam_start, state_shapes
 
@@ -26,7 +26,10 @@ D_SCOPE, G_SCOPE, AVERAGES_SCOPE = "discriminator_update", "generator_update", "
 CLASS_TABLES = ("generator/embed/w", "discriminator/projection/w")
 D_METRICS = ("d_loss", "real_logit", "fake_logit", "d_grad_norm")
 G_METRICS = ("g_loss", "orthogonal_loss", "g_grad_norm")
-METRICS = ("d_loss", "g_loss", "orthogonal_loss", "real_logit", "fake_logit", "d_grad_norm", "g_grad_norm")
+METRICS = (
+    *("d_loss", "g_loss", "orthogonal_loss", "real_logit", "fake_logit", "d_grad_norm", "g_grad_norm"),
+    *(signs.D_SIGNS + signs.SIGMAS),
+)
 
 Values = Dict[str, object]
 """Variable → its value at some place of the step."""
@@ -66,6 +69,8 @@ class _Builder:
         self.variables = _variables(config)
         self.precision = precision_of(self.train)
         self.start = {name: variable.read_value() for name, variable in self.variables.items()}
+        self.sigmas: Dict[str, object] = {}
+        """Weight → its sigma at the start of the step."""
         specs = dict(self.g_specs, **self.d_specs)
         with self.precision.in_full_precision():
             self.vectors = {
@@ -89,7 +94,10 @@ class _Builder:
             values.update(self._averages(values, moments))
         values.update({sn_u_name(name): u for name, (u, _) in self.vectors.items()})
         d_means = tf.unstack(tf.add_n(d_metrics) / float(self.train.d_steps))
-        named = dict(zip(D_METRICS + self._regularizers(), d_means), **dict(zip(G_METRICS, g_metrics)))
+        named = dict(zip(D_METRICS + self._regularizers() + signs.D_SIGNS, d_means), **dict(zip(G_METRICS, g_metrics)))
+        with self.precision.in_full_precision():
+            for name, specs in zip(signs.SIGMAS, (self.g_specs, self.d_specs)):
+                named[name] = signs.largest(self.sigmas[weight] for weight in specs if weight in self.sigmas)
         names = METRICS + self._regularizers()
         metrics = tf.stack([named[name] for name in names])
         step = self.variables["step"]
@@ -138,15 +146,18 @@ class _Builder:
             if train.consistency:
                 measured.append(losses.consistency(real_logits, moved_logits[0]))
                 loss += train.consistency * measured[-1]
+            with self.precision.in_full_precision():
+                sides = (real_logits, fake_logits, real, fake, real_y, fake_y)
+                measured += signs.of_update(*sides, self.model.num_classes)
             return loss, measured
 
         gradients, measured = self._mean_gradients(values, list(self.d_specs), loss_of)
-        hinge, real_logit, fake_logit, *regularizers = measured
-        changed, norm = self._updated(values, gradients, "discriminator", train.d_lr)
+        hinge, real_logit, fake_logit, *others = measured
+        changed, norm = self._updated(values, gradients, "discriminator", train.d_lr * train.eased)
         if train.lecam:
             for name, logit in zip(LECAM, (real_logit, fake_logit)):
                 changed[name] = ema.average(values[name], tf.stop_gradient(logit), LECAM_DECAY * lecam_on)
-        return changed, tf.stack([hinge, real_logit, fake_logit, norm, *regularizers])
+        return changed, tf.stack([hinge, real_logit, fake_logit, norm, *others])
 
     def _updated_generator(self, values: Values) -> Tuple[Values, Tuple, Dict[str, object]]:
         """What the generator's update changes, its numbers, and the moments of its batch norms by their names."""
@@ -172,7 +183,7 @@ class _Builder:
             return loss, [loss, *named.values()]
 
         gradients, (loss, *moments) = self._mean_gradients(values, list(self.g_specs), loss_of, orthogonal_loss)
-        changed, norm = self._updated(values, gradients, "generator", self.train.g_lr)
+        changed, norm = self._updated(values, gradients, "generator", self.train.g_lr * self.train.eased)
         return changed, (loss, orthogonal_loss, norm), dict(zip(norms, moments))
 
     def _averages(self, values: Values, moments: Mapping) -> Values:
@@ -257,8 +268,8 @@ class _Builder:
                 if spec.output_axis is None:
                     normalized[name] = values[name]
                 else:
-                    u, v = self.vectors[name]
-                    normalized[name] = layers.spectral_norm(values[name], u, v, spec)
+                    normalized[name], sigma = layers.spectral_norm(values[name], *self.vectors[name], spec)
+                    self.sigmas.setdefault(name, sigma)
         return normalized
 
 

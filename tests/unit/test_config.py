@@ -73,6 +73,14 @@ def test_every_preset_resolves_and_is_whole(name):
         (dict(save_every=0), "--save-every 0"),
         (dict(batch=64, batch_device=24), "--batch-device 24 does not divide --batch 64"),
         (dict(batch_device=0), "--batch-device 0"),
+        (dict(score_every=-1), "--score-every -1"),
+        (dict(score_num=99), "--score-num 99"),
+        (dict(score_every=10, score_extractor="vgg"), "--score-extractor vgg"),
+        (dict(score_extractor="digits"), "--score-extractor digits is about the scores"),
+        (dict(patience=3), "--patience 3 is about the scores"),
+        (dict(patience=3, score_every=10, steps=9), "--patience 3: no score falls within"),
+        (dict(on_collapse="pray"), "--on-collapse pray"),
+        (dict(max_rollbacks=-1), "--max-rollbacks -1"),
         (dict(d_base_channels=1), "--d-base-channels 1"),
         (dict(augment="colour"), "--augment colour"),
         (dict(augment="cutout,cutout"), "--augment cutout,cutout"),
@@ -147,7 +155,7 @@ def test_a_preset_fits_another_batch_and_width():
 
 def test_a_record_of_before_an_option_is_as_it_was_then():
     stored = json.loads(json.dumps(configs.to_json(record())))
-    for part, keys in (("model", ("d_base_channels",)), ("train", ("precision", "flip", "lecam", "batch_device"))):
+    for part, keys in (("model", ("d_base_channels",)), ("train", ("precision", "flip", "rollbacks", "patience"))):
         for key in keys:
             stored["config"][part].pop(key)
     assert configs.from_json(stored, "x") == record()
@@ -155,8 +163,8 @@ def test_a_record_of_before_an_option_is_as_it_was_then():
 
 def test_what_a_resumed_run_may_change():
     own = record().config
-    changed = configs.resume_with(record(), dict(steps=900, save_every=5), None, "runs/0")
-    assert (changed.train.steps, changed.train.save_every) == (900, 5)
+    changed = configs.resume_with(record(), dict(steps=900, save_every=5, on_collapse="stop"), None, "runs/0")
+    assert (changed.train.steps, changed.train.save_every, changed.train.on_collapse) == (900, 5, "stop")
     assert configs.resume_with(record(), dict(batch=own.train.batch), "digits", "runs/0") == own
     for values, words in (
         (dict(batch=7), "--batch 7 conflicts with the run's own 32"),

@@ -34,6 +34,17 @@ def test_a_step_is_the_same_whenever_it_is_asked_for():
     assert not same(source(seed=2)[0](0), batches[0])
 
 
+def test_after_a_rollback_the_same_steps_read_something_else():
+    """Each rollback something else again, of everything that is drawn; and a pure function still."""
+    changes = dict(flip=True, augment="color", consistency=1.0)
+    batches = [source(rollbacks=number, **changes)[0](3) for number in (0, 1, 2)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not [name for name, a, b in zip(Batch._fields, batches[one], batches[other]) if np.array_equal(a, b)]
+    again = source(rollbacks=1, **changes)[0]
+    again(2)
+    assert same(again(3), batches[1])
+
+
 def test_every_picture_is_seen_once_in_each_pass():
     batches, train = source()
     seen = np.concatenate([batches(step).real_images[:, :, 0, 0, 0].reshape(-1) for step in range(COUNT)])

@@ -43,7 +43,7 @@ def one_large_batch(values, z, y):
             weights[name] = w = tf.constant(values[name])
             if spec.output_axis is not None:
                 u, v = layers.power_iteration(w, tf.constant(values[sn_u_name(name)]), spec)
-                weights[name] = layers.spectral_norm(w, u, v, spec)
+                weights[name] = layers.spectral_norm(w, u, v, spec)[0]
 
         def batch_moments(x, name):
             moments[name] = tf.nn.moments(x, [0, 1, 2])

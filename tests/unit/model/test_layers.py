@@ -90,7 +90,7 @@ def test_spectral_norm(weight):
         def build(w, u):
             for _ in range(times):
                 u, v = layers.power_iteration(w, u, weight)
-            return layers.spectral_norm(w, u, v, weight), u
+            return layers.spectral_norm(w, u, v, weight)[0], u
 
         return evaluate(build, w, u)
 
@@ -110,7 +110,7 @@ def test_no_gradient_through_the_power_iteration():
 
     def build(w, u, g):
         next_u, v = layers.power_iteration(w, u, weight)
-        gradient, to_u = tf.gradients(layers.spectral_norm(w, next_u, v, weight), [w, u], grad_ys=[g])
+        gradient, to_u = tf.gradients(layers.spectral_norm(w, next_u, v, weight)[0], [w, u], grad_ys=[g])
         assert to_u is None
         return gradient, next_u, v
 

@@ -68,7 +68,7 @@ def computed(values, model, golden, fused):
         for name, spec in specs.items():
             if spec.output_axis is not None:
                 u, v = layers.power_iteration(raw[name], tf.constant(values[sn_u_name(name)]), spec)
-                weights[name] = layers.spectral_norm(raw[name], u, v, spec)
+                weights[name] = layers.spectral_norm(raw[name], u, v, spec)[0]
         embedding = class_embedding(weights, y, model)
         moving = ema.moving_moments(values, model)
         image = generator(weights, golden["z"], embedding, model, lambda x, name: moving[name], fused)

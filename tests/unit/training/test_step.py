@@ -12,7 +12,7 @@ from biggan_cli.deploy.operators import operators_of_atc
 from biggan_cli.model import augment
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
 from biggan_cli.runtime.tf import tf
-from biggan_cli.training import ema
+from biggan_cli.training import ema, signs
 from biggan_cli.training.state import state_shapes
 from biggan_cli.training.step import METRICS, build
 from tests.stepping import Training
@@ -77,6 +77,41 @@ def test_one_power_iteration_for_each_network_and_step(history):
             v = before[sn_u_name(name)] @ matrix.T
             u = v / np.linalg.norm(v) @ matrix
             np.testing.assert_allclose(after[sn_u_name(name)], u / np.linalg.norm(u), atol=1e-5)
+
+
+def test_what_monitors_look_at_changes_nothing_of_what_is_learnt(history, training, monkeypatch):
+    """Bit for bit what a graph without it gives."""
+    monkeypatch.setattr(signs, "of_update", lambda *arguments: [tf.constant(0.0)] * len(signs.D_SIGNS))
+    monkeypatch.setattr(signs, "largest", lambda sigmas: tf.constant(0.0))
+    without = Training(CONFIG)
+    without.start = training.start
+    without.reset()
+    for _ in history[1]:
+        without.step()
+    after, values = history[0][-1], without.values()
+    assert [name for name in after if after[name].tobytes() != values[name].tobytes()] == []
+
+
+def test_the_largest_sigma_of_each_network(history):
+    """v w uᵀ of the weights that the step starts with."""
+    for before, metrics in zip(history[0], history[1]):
+        for name, weights in (("g_sigma", generator_weights), ("d_sigma", discriminator_weights)):
+            sigmas = []
+            for weight, spec in weights(CONFIG.model).items():
+                if spec.output_axis is not None:
+                    w = before[weight].astype(np.float64)
+                    matrix = w.T if spec.output_axis == 0 else w.reshape(-1, w.shape[-1])
+                    v = before[sn_u_name(weight)] @ matrix.T
+                    sigmas.append(np.linalg.norm(v / np.linalg.norm(v) @ matrix))
+            assert metrics[name] == pytest.approx(max(sigmas), rel=1e-4)
+
+
+def test_what_monitors_look_at_is_of_both_updates_of_the_discriminator(history, training):
+    """The mean over them; the real pictures are known."""
+    metrics, images = history[1][0], training.data["real_images"].astype(np.float64) / 127.5 - 1.0
+    small = images.reshape(2, 3, 8, 4, 8, 4, 3).mean(axis=(3, 5))
+    assert metrics["real_variance"] == pytest.approx(small.var(axis=1).mean(), rel=1e-4)
+    assert metrics["fake_variance"] > 0
 
 
 def test_ema_with_warm_up(history):
