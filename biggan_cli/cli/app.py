@@ -38,6 +38,15 @@ from biggan_cli.runtime.versions import tensorflow_version
 
 _INTERRUPTED = "interrupted; what was not finished is removed"
 
+# The panels of `biggan --help`, in the order of a run's life.
+_DATA = "Data"
+_TRAINING = "Training"
+_DRAWING = "Pictures"
+_DEVICE = "To an Ascend chip"
+_MEASURING = "Scores and speed"
+_MACHINE = "This machine"
+_REFERENCE = "Checkpoints of the reference"
+
 
 @contextlib.contextmanager
 def _errors_to_exit_codes() -> Iterator[None]:
@@ -102,23 +111,23 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("prepare")(prepare.prepare)
-app.command("data")(data.data)
-app.command("train", cls=job.JobCommand)(train.train)
-app.command("sample")(sample.sample)
-app.command("interpolate")(interpolate.interpolate)
-app.command("freeze")(freeze.freeze)
-app.command("to-bin")(to_bin.to_bin)
-app.command("atc")(atc.atc)
-app.command("msame-run")(msame_run.msame_run)
-app.command("verify")(verify.verify)
-app.command("score")(score.score)
-app.command("stats")(stats.stats)
-app.command("bench")(bench.bench)
-app.command("doctor")(doctor.doctor)
-app.command("profile")(profile.profile)
-app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
-app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
+app.command("prepare", rich_help_panel=_DATA)(prepare.prepare)
+app.command("data", rich_help_panel=_DATA)(data.data)
+app.command("train", cls=job.JobCommand, rich_help_panel=_TRAINING)(train.train)
+app.command("sample", rich_help_panel=_DRAWING)(sample.sample)
+app.command("interpolate", rich_help_panel=_DRAWING)(interpolate.interpolate)
+app.command("freeze", rich_help_panel=_DEVICE)(freeze.freeze)
+app.command("to-bin", rich_help_panel=_DEVICE)(to_bin.to_bin)
+app.command("atc", rich_help_panel=_DEVICE)(atc.atc)
+app.command("msame-run", rich_help_panel=_DEVICE)(msame_run.msame_run)
+app.command("verify", rich_help_panel=_DEVICE)(verify.verify)
+app.command("score", rich_help_panel=_MEASURING)(score.score)
+app.command("stats", rich_help_panel=_MEASURING)(stats.stats)
+app.command("bench", rich_help_panel=_MEASURING)(bench.bench)
+app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)
+app.command("profile", rich_help_panel=_MACHINE)(profile.profile)
+app.command("import-checkpoint", rich_help_panel=_REFERENCE)(import_checkpoint.import_checkpoint)
+app.command("export-checkpoint", rich_help_panel=_REFERENCE)(export_checkpoint.export_checkpoint)
 
 
 def _show_version(wanted: bool) -> None:

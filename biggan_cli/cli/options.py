@@ -31,6 +31,14 @@ from biggan_cli.settings import (
 
 DATA_VARIABLE = "BIGGAN_DATA"
 
+# The panels of a help, below the usual options; one name for the same thing in all commands.
+GENERATOR = "Generator"
+DRAWN = "What a run draws"
+MACHINE = "Machine"
+INCEPTION = "Inception"
+PROGRAMS = "Programs of CANN"
+ADVANCED = "Advanced"
+
 
 def runs(incomplete: str) -> List[str]:
     """The names of the runs where they are by default, for completion."""
@@ -61,7 +69,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 NameOption = Annotated[
     Optional[str], typer.Option("--name", help="Name of the result; none: the next free one.", show_default=False)
 ]
-_DRAWN = "What a run draws"
 _WEIGHTS = dict(metavar="ema|raw", help="Averaged weights, or the last.", autocompletion=among(*WEIGHTS))
 _BN = dict(
     metavar="standing|moving",
@@ -76,15 +83,25 @@ _TRUNCATION = dict(
     show_default="the run's",
 )
 _SEEDS = dict(metavar="0-63", help="Seed i makes picture i: 0-15,42.", show_default=False)
-WeightsOption = Annotated[str, typer.Option("--weights", **_WEIGHTS)]
-BnOption = Annotated[Optional[str], typer.Option("--bn", **_BN)]
-CheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", **_CHECKPOINT)]
+WeightsOption = Annotated[str, typer.Option("--weights", rich_help_panel=GENERATOR, **_WEIGHTS)]
+BnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=GENERATOR, **_BN)]
+CheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=GENERATOR, **_CHECKPOINT)]
 TruncationOption = Annotated[Optional[str], typer.Option("--truncation", **_TRUNCATION)]
 SeedsOption = Annotated[Optional[str], typer.Option("--seeds", **_SEEDS)]
 DeviceOption = Annotated[
-    str, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.", autocompletion=among(*DEVICES))
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|gpu",
+        help="Where to compute.",
+        autocompletion=among(*DEVICES),
+        rich_help_panel=MACHINE,
+    ),
 ]
-DrawBatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.")]
+DrawBatchOption = Annotated[
+    int,
+    typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.", rich_help_panel=MACHINE),
+]
 
 
 ClassesOption = Annotated[
@@ -101,6 +118,7 @@ LatentsOption = Annotated[
         metavar="FILE.npz",
         help="Take z [N, z_dim] and y [N] from a file, such as a samples.npz.",
         show_default=False,
+        rich_help_panel=ADVANCED,
     ),
 ]
 ToolchainOption = Annotated[
@@ -115,10 +133,17 @@ ToolchainOption = Annotated[
 ]
 ToolkitOption = Annotated[
     Optional[Path],
-    typer.Option("--toolkit", metavar="DIR", help="The toolkit's folder.", show_default="found by itself"),
+    typer.Option(
+        "--toolkit",
+        metavar="DIR",
+        help="The toolkit's folder.",
+        show_default="found by itself",
+        rich_help_panel=PROGRAMS,
+    ),
 ]
 TimeLimitOption = Annotated[
-    float, typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.")
+    float,
+    typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.", rich_help_panel=PROGRAMS),
 ]
 PicturesArgument = Annotated[
     Optional[str],
@@ -147,6 +172,7 @@ InceptionOption = Annotated[
         metavar="FILE",
         help="classify_image_graph_def.pb, or inception-2015-12-05.tgz; also from BIGGAN_INCEPTION.",
         show_default="the one in the cache",
+        rich_help_panel=INCEPTION,
     ),
 ]
 DrawnNumOption = Annotated[
@@ -155,16 +181,16 @@ DrawnNumOption = Annotated[
         "--num",
         help="Pictures that a run draws.",
         show_default="50000; with digits 5000; of an offline model: all",
-        rich_help_panel=_DRAWN,
+        rich_help_panel=DRAWN,
     ),
 ]
 DrawnWeightsOption = Annotated[
-    Optional[str], typer.Option("--weights", rich_help_panel=_DRAWN, show_default="ema", **_WEIGHTS)
+    Optional[str], typer.Option("--weights", rich_help_panel=DRAWN, show_default="ema", **_WEIGHTS)
 ]
-DrawnBnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=_DRAWN, **_BN)]
-DrawnCheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=_DRAWN, **_CHECKPOINT)]
-DrawnTruncationOption = Annotated[Optional[str], typer.Option("--truncation", rich_help_panel=_DRAWN, **_TRUNCATION)]
-DrawnSeedsOption = Annotated[Optional[str], typer.Option("--seeds", rich_help_panel=_DRAWN, **_SEEDS)]
+DrawnBnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=DRAWN, **_BN)]
+DrawnCheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=DRAWN, **_CHECKPOINT)]
+DrawnTruncationOption = Annotated[Optional[str], typer.Option("--truncation", rich_help_panel=DRAWN, **_TRUNCATION)]
+DrawnSeedsOption = Annotated[Optional[str], typer.Option("--seeds", rich_help_panel=DRAWN, **_SEEDS)]
 DrawnOmOption = Annotated[
     Optional[str],
     typer.Option(
@@ -172,11 +198,16 @@ DrawnOmOption = Annotated[
         metavar="NAME",
         help="The offline model of --source om.",
         show_default="latest",
-        rich_help_panel=_DRAWN,
+        rich_help_panel=DRAWN,
     ),
 ]
 FetchInceptionOption = Annotated[
-    bool, typer.Option("--fetch-inception", help="Download the graph into the cache, if it is not there.")
+    bool,
+    typer.Option(
+        "--fetch-inception",
+        help="Download the graph into the cache, if it is not there.",
+        rich_help_panel=INCEPTION,
+    ),
 ]
 
 

@@ -99,7 +99,12 @@ def score(
     inception: options.InceptionOption = None,
     fetch_inception: options.FetchInceptionOption = False,
     fetch_stats: Annotated[
-        bool, typer.Option("--fetch-stats", help="Download TTUR's statistics of cifar10-train into the cache.")
+        bool,
+        typer.Option(
+            "--fetch-stats",
+            help="Download TTUR's statistics of cifar10-train into the cache.",
+            rich_help_panel=options.INCEPTION,
+        ),
     ] = False,
     device: options.DeviceOption = "cpu",
     batch: options.DrawBatchOption = DRAW_BATCH,
@@ -108,7 +113,9 @@ def score(
         bool, typer.Option("--json", help="Print the result as JSON: of several sources an object a line.")
     ] = False,
 ) -> None:
-    """Score pictures: Inception Score, FID, KID, precision and recall, each with what it is a score of.
+    """Score pictures: IS, FID, KID, precision and recall.
+
+    Each with what it is a score of, in a sentence to paste.
 
     Example: biggan score --is --fid
     """

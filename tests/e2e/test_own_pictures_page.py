@@ -12,7 +12,7 @@ from tests.conftest import TINY, read_picture, run_biggan
 from tests.e2e.pages import blocks
 from tests.e2e.test_readme import ROOT
 
-PAGE = ROOT / "examples" / "05_own_pictures" / "README.md"
+PAGE = ROOT / "examples" / "03_own_pictures" / "README.md"
 
 
 @pytest.mark.slow
