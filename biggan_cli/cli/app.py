@@ -8,7 +8,6 @@ import traceback
 from typing import Iterator, Optional
 
 import typer
-from typer.core import TyperGroup
 from typing_extensions import Annotated
 
 import biggan_cli
@@ -33,6 +32,7 @@ from biggan_cli.cli import (
     train,
     verify,
 )
+from biggan_cli.cli.help import Command, Group
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.runtime.versions import tensorflow_version
 
@@ -92,7 +92,7 @@ def _stop(error: BigganError) -> None:
     raise typer.Exit(error.exit_code)
 
 
-class _Group(TyperGroup):
+class _Group(Group):
     """The command group with our errors."""
 
     def make_context(self, *args, **kwargs):
@@ -111,23 +111,23 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("prepare", rich_help_panel=_DATA)(prepare.prepare)
-app.command("data", rich_help_panel=_DATA)(data.data)
+app.command("prepare", cls=Command, rich_help_panel=_DATA)(prepare.prepare)
+app.command("data", cls=Command, rich_help_panel=_DATA)(data.data)
 app.command("train", cls=job.JobCommand, rich_help_panel=_TRAINING)(train.train)
-app.command("sample", rich_help_panel=_DRAWING)(sample.sample)
-app.command("interpolate", rich_help_panel=_DRAWING)(interpolate.interpolate)
-app.command("freeze", rich_help_panel=_DEVICE)(freeze.freeze)
-app.command("to-bin", rich_help_panel=_DEVICE)(to_bin.to_bin)
-app.command("atc", rich_help_panel=_DEVICE)(atc.atc)
-app.command("msame-run", rich_help_panel=_DEVICE)(msame_run.msame_run)
-app.command("verify", rich_help_panel=_DEVICE)(verify.verify)
-app.command("score", rich_help_panel=_MEASURING)(score.score)
-app.command("stats", rich_help_panel=_MEASURING)(stats.stats)
-app.command("bench", rich_help_panel=_MEASURING)(bench.bench)
-app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)
-app.command("profile", rich_help_panel=_MACHINE)(profile.profile)
-app.command("import-checkpoint", rich_help_panel=_REFERENCE)(import_checkpoint.import_checkpoint)
-app.command("export-checkpoint", rich_help_panel=_REFERENCE)(export_checkpoint.export_checkpoint)
+app.command("sample", cls=Command, rich_help_panel=_DRAWING)(sample.sample)
+app.command("interpolate", cls=Command, rich_help_panel=_DRAWING)(interpolate.interpolate)
+app.command("freeze", cls=Command, rich_help_panel=_DEVICE)(freeze.freeze)
+app.command("to-bin", cls=Command, rich_help_panel=_DEVICE)(to_bin.to_bin)
+app.command("atc", cls=Command, rich_help_panel=_DEVICE)(atc.atc)
+app.command("msame-run", cls=Command, rich_help_panel=_DEVICE)(msame_run.msame_run)
+app.command("verify", cls=Command, rich_help_panel=_DEVICE)(verify.verify)
+app.command("score", cls=Command, rich_help_panel=_MEASURING)(score.score)
+app.command("stats", cls=Command, rich_help_panel=_MEASURING)(stats.stats)
+app.command("bench", cls=Command, rich_help_panel=_MEASURING)(bench.bench)
+app.command("doctor", cls=Command, rich_help_panel=_MACHINE)(doctor.doctor)
+app.command("profile", cls=Command, rich_help_panel=_MACHINE)(profile.profile)
+app.command("import-checkpoint", cls=Command, rich_help_panel=_REFERENCE)(import_checkpoint.import_checkpoint)
+app.command("export-checkpoint", cls=Command, rich_help_panel=_REFERENCE)(export_checkpoint.export_checkpoint)
 
 
 def _show_version(wanted: bool) -> None:

@@ -35,14 +35,14 @@ def atc(
         typer.Option("--batch", metavar="N", help="Pictures at a time.", show_default="that of the graph, or 1"),
     ] = None,
     dynamic_batch: Annotated[
-        Optional[str], _flag("--dynamic-batch", "1,8,16", "Several batches, of which each call takes one.")
+        Optional[str], _flag("--dynamic-batch", "1,8,16", "Several, of which each call takes one.")
     ] = None,
     precision_mode: Annotated[
         Optional[str],
         typer.Option(
             "--precision-mode",
             metavar="MODE",
-            help="force_fp16, allow_fp32_to_fp16, force_fp32, must_keep_origin_dtype, allow_mix_precision.",
+            help="Such as force_fp16, allow_fp32_to_fp16, must_keep_origin_dtype.",
             show_default="atc's own, force_fp16",
             autocompletion=options.among(
                 *("force_fp16", "allow_fp32_to_fp16", "force_fp32", "must_keep_origin_dtype", "allow_mix_precision")
@@ -83,7 +83,7 @@ def atc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command for a shell and stop.")] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Make an offline model of the frozen graph, with CANN's atc.
+    """Make an offline model of the graph, with CANN's atc.
 
     Example: biggan atc --soc Ascend310
     """

@@ -25,7 +25,7 @@ def bench(
         str,
         typer.Argument(
             metavar="train|sample|frozen",
-            help="A training step, a batch of the sampler, or a batch of the frozen graph.",
+            help="A training step, or a batch of the sampler or the frozen graph.",
             autocompletion=options.among(*BENCHED),
         ),
     ] = "train",
@@ -34,7 +34,7 @@ def bench(
         typer.Option(
             "--preset",
             metavar="NAME",
-            help=f"Whose settings: {', '.join(PRESETS)}.",
+            help="Whose settings, as of train.",
             show_default="seed",
             autocompletion=options.among(*PRESETS),
         ),
@@ -75,7 +75,7 @@ def bench(
         typer.Option(
             "--precision",
             metavar="fp32,mixed",
-            help="In which types to compute: one, or several by commas.",
+            help="In which types to compute: one, or several.",
             show_default="the preset's",
             autocompletion=options.among(*configs.PRECISIONS),
         ),

@@ -35,7 +35,7 @@ DATA_VARIABLE = "BIGGAN_DATA"
 GENERATOR = "Generator"
 DRAWN = "What a run draws"
 MACHINE = "Machine"
-INCEPTION = "Inception"
+EXTRACTOR = "Extractor"
 PROGRAMS = "Programs of CANN"
 ADVANCED = "Advanced"
 
@@ -125,8 +125,8 @@ ToolchainOption = Annotated[
     Optional[str],
     typer.Option(
         "--toolchain",
-        metavar="auto|cann|emulator",
-        help="Whose programs: those found on this machine, or CPU stand-ins; also from BIGGAN_TOOLCHAIN.",
+        metavar="WHOSE",
+        help="auto, cann: the programs of this machine; emulator: CPU stand-ins. Also from BIGGAN_TOOLCHAIN.",
         show_default="auto",
         autocompletion=among(*TOOLCHAINS),
     ),
@@ -163,6 +163,7 @@ ExtractorOption = Annotated[
         "no others.",
         show_default="inception; of what was trained on the built-in digits: digits",
         autocompletion=among(*EXTRACTORS),
+        rich_help_panel=EXTRACTOR,
     ),
 ]
 InceptionOption = Annotated[
@@ -172,7 +173,7 @@ InceptionOption = Annotated[
         metavar="FILE",
         help="classify_image_graph_def.pb, or inception-2015-12-05.tgz; also from BIGGAN_INCEPTION.",
         show_default="the one in the cache",
-        rich_help_panel=INCEPTION,
+        rich_help_panel=EXTRACTOR,
     ),
 ]
 DrawnNumOption = Annotated[
@@ -206,7 +207,7 @@ FetchInceptionOption = Annotated[
     typer.Option(
         "--fetch-inception",
         help="Download the graph into the cache, if it is not there.",
-        rich_help_panel=INCEPTION,
+        rich_help_panel=EXTRACTOR,
     ),
 ]
 

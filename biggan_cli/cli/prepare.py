@@ -18,7 +18,7 @@ def prepare(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="Pictures with classes, as train's --data takes them: a folder of class folders, an archive …",
+            help="What train's --data takes: a folder of class folders, an archive …",
             show_default=False,
         ),
     ],
@@ -27,7 +27,7 @@ def prepare(
         typer.Option(
             "--res",
             metavar="|".join(map(str, RESOLUTIONS)),
-            help="Width and height to prepare: the square in each picture's centre, resized (bicubic, anti-aliased).",
+            help="Width and height: the square in each picture's centre, resized.",
             show_default="as the pictures are",
             autocompletion=options.among(*map(str, RESOLUTIONS)),
         ),

@@ -69,10 +69,7 @@ def _row(parameter) -> str:
         option = f"`{metavar}`"
     else:
         option = ", ".join(f"`{flag}`" for flag in parameter.opts) + (f" {metavar}" if metavar else "")
-    shown = parameter.show_default
-    default = shown if isinstance(shown, str) else parameter.default if shown and parameter.default else None
-    meaning = (parameter.help or "") + (f" Default: {default}." if default not in (None, False) else "")
-    return "| {} | {} |".format(option.replace("|", "\\|"), meaning.replace("|", "\\|"))
+    return "| {} | {} |".format(option.replace("|", "\\|"), parameter.help.replace("|", "\\|"))
 
 
 if __name__ == "__main__":
