@@ -4,6 +4,7 @@ import contextlib
 import errno
 import platform
 import signal
+import sys
 import traceback
 from typing import Iterator, Optional
 
@@ -161,4 +162,7 @@ def biggan(
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "encoding", None) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")  # a character that a terminal lacks must not end anything
     app(prog_name="biggan")

@@ -13,11 +13,11 @@ class _InWords:
         for parameter in self.params:
             in_words(parameter)
 
-    def get_help_option(self, ctx):
-        option = super().get_help_option(ctx)
-        if option is not None:
-            in_words(option)
-        return option
+    def get_params(self, ctx):
+        parameters = super().get_params(ctx)
+        for parameter in parameters:  # Typer's own, such as --help, come later than the rest
+            in_words(parameter)
+        return parameters
 
 
 class Command(_InWords, TyperCommand):
@@ -29,7 +29,7 @@ class Group(_InWords, TyperGroup):
 
 
 def in_words(parameter) -> None:
-    """Let a parameter's help end with its default, and let a flag not look as if it took a value."""
+    """Let a parameter's help end with its default, and let a flag not look as if it took a value; once is enough."""
     default = _default(parameter)
     if default is not None:
         parameter.help = f"{parameter.help} Default: {default}."
