@@ -52,31 +52,31 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def run_page(page, bench, smaller, **variables):
+def run_page(page, clone, smaller, **variables):
     """Run the lines of a page's ``sh`` blocks but ``make``, in order, in a folder; the names of biggan's commands.
 
     Args:
-        bench: :class:`tests.e2e.scoring.Bench`, its folder; there are ``examples`` and ``tests`` as in a clone.
+        clone: :class:`tests.e2e.scoring.Bench`, its folder; there are ``examples`` and ``tests`` as in a clone.
         smaller: arguments of a command as they stand there → those to run.
         variables: of the environment.
     """
     for name in ("examples", "tests"):
-        (bench.folder / name).symlink_to(ROOT / name)
+        (clone.folder / name).symlink_to(ROOT / name)
     done, waiting = [], []
     for line in "".join(blocks(page, "sh")).splitlines():
         if line.startswith("biggan "):
             waiting += [smaller(arguments) for arguments in _arguments(line)]
         elif not line.startswith(("make ", "export ")):
-            done += _run(bench, waiting, variables)
+            done += _run(clone, waiting, variables)
             waiting = []
             path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-            environment = bench.environment(PATH=path, **variables)
+            environment = clone.environment(PATH=path, **variables)
             environment["PYTHONPATH"] = os.pathsep.join([environment["PYTHONPATH"], str(ROOT)])
-            subprocess.run(line, shell=True, cwd=str(bench.folder), env=environment, check=True)
-    return done + _run(bench, waiting, variables)
+            subprocess.run(line, shell=True, cwd=str(clone.folder), env=environment, check=True)
+    return done + _run(clone, waiting, variables)
 
 
-def _run(bench, waiting, variables):
+def _run(clone, waiting, variables):
     if waiting:
-        bench.together(*waiting, **variables)
+        clone.together(*waiting, **variables)
     return [arguments[0] for arguments in waiting]

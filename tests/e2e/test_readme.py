@@ -24,9 +24,9 @@ def test_the_command_reference_is_current():
     assert with_reference(text) == text, "make docs writes it anew"
 
 
-def test_every_command_of_the_readme_runs(bench):
+def test_every_command_of_the_readme_runs(clone):
     """In order, in one folder, with a tiny network and few steps."""
-    cifar, graph = small_cifar10(bench.folder / "cifar"), bench.folder / "inception.pb"
+    cifar, graph = small_cifar10(clone.folder / "cifar"), clone.folder / "inception.pb"
     graph.write_bytes(tiny_graph().SerializeToString())
     trained = []
 
@@ -51,9 +51,9 @@ def test_every_command_of_the_readme_runs(bench):
     deployed = ["freeze", "to-bin", "atc", "msame-run", "verify"]
     scored = ["score", "score", "score", "stats"]
     measured = ["bench", "bench"]
-    assert run_page(README, bench, smaller, **variables) == [*started, *deployed, *scored, *measured]
-    assert (bench.folder / RUN / "interpolate" / "three-to-eight.gif").is_file()
-    assert len((bench.folder / RUN / "score" / "score.jsonl").read_text().splitlines()) == 5
+    assert run_page(README, clone, smaller, **variables) == [*started, *deployed, *scored, *measured]
+    assert (clone.folder / RUN / "interpolate" / "three-to-eight.gif").is_file()
+    assert len((clone.folder / RUN / "score" / "score.jsonl").read_text().splitlines()) == 5
 
 
 def test_the_table_of_commands_has_them_all():
