@@ -22,7 +22,12 @@ def test_cifar10(clone):
 
     def smaller(arguments):
         arguments = [argument.replace("cifar10:DIR", f"cifar10:{cifar}") for argument in arguments]
-        more = {"train": [*SMALL, "--d-base-channels", "2"], "sample": [], "score": ["--num", "24"], "interpolate": ["--frames", "3"]}
+        more = {
+            "train": [*SMALL, "--d-base-channels", "2"],
+            "sample": [],
+            "score": ["--num", "24"],
+            "interpolate": ["--frames", "3"],
+        }
         if "--protocol" in arguments:
             del arguments[arguments.index("--protocol") :]
         return arguments + more.get(arguments[0], [])
