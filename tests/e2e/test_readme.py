@@ -74,7 +74,7 @@ def test_both_languages_have_the_same_commands_sections_and_numbers():
     ]
     assert numbers[0] == numbers[1]
     for preset in PRESETS:
-        assert f"| `{preset}` |" in words[1] + README.read_text(encoding="utf-8")
+        assert f"| `{preset}` |" in READMES[1].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
