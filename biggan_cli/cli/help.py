@@ -4,6 +4,18 @@ from typing import Optional
 
 from typer.core import TyperCommand, TyperGroup
 
+_STYLES = {
+    "STYLE_OPTION": "bold",
+    "STYLE_SWITCH": "bold",
+    "STYLE_NEGATIVE_OPTION": "bold",
+    "STYLE_METAVAR": "",
+    "STYLE_TYPES": "",
+    "STYLE_USAGE": "",
+    "STYLE_HELPTEXT": "",
+    "STYLE_COMMANDS_TABLE_FIRST_COLUMN": "bold",
+}
+"""Typer's cyan, green and yellow cannot be read on a light terminal, and its grey example on neither."""
+
 
 class _InWords:
     """What commands and their group have in common."""
@@ -12,6 +24,13 @@ class _InWords:
         super().__init__(*args, **kwargs)
         for parameter in self.params:
             in_words(parameter)
+
+    def format_help(self, ctx, formatter):
+        from typer import rich_utils  # loads rich, which only a help needs
+
+        for name, style in _STYLES.items():
+            setattr(rich_utils, name, style)
+        return super().format_help(ctx, formatter)
 
     def get_params(self, ctx):
         parameters = super().get_params(ctx)
