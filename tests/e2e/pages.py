@@ -30,7 +30,7 @@ def commands(page, *languages):
 
 
 def _arguments(line):
-    for command in line.split("&&"):
+    for command in line.split(" | ")[0].split("&&"):
         yield shlex.split(command, comments=True)[1:]
 
 
@@ -64,7 +64,7 @@ def run_page(page, clone, smaller, **variables):
         (clone.folder / name).symlink_to(ROOT / name)
     done, waiting = [], []
     for line in "".join(blocks(page, "sh")).splitlines():
-        if line.startswith("biggan "):
+        if line.startswith("biggan ") and " | " not in line:
             waiting += [smaller(arguments) for arguments in _arguments(line)]
         elif not line.startswith(("make ", "export ")):
             done += _run(clone, waiting, variables)
