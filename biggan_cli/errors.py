@@ -10,7 +10,16 @@
     └── Interrupted       130    Ctrl-C (143: SIGTERM, 129: SIGHUP); what was done is kept
 """
 
+import re
 from typing import List, Optional, Tuple
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that move the cursor, colour, or turn the direction of writing."""
+
+
+def visible(words: str) -> str:
+    """Words for a terminal or a log, whatever a file in them is called: controls as Python writes them, ``\\x1b``."""
+    return _CONTROLS.sub(lambda found: repr(found.group())[1:-1], words)
 
 
 class BigganError(Exception):
@@ -28,11 +37,11 @@ class BigganError(Exception):
         fix: Optional[str] = None,
         hint: Optional[str] = None,
     ):
-        super().__init__(message)
-        self.message = message
+        self.message = visible(message)
+        super().__init__(self.message)
         self.hint = hint
         self.details: List[Tuple[str, str]] = [
-            (label, text)
+            (label, visible(text))
             for label, text in (
                 ("looked for", looked_for),
                 ("needed by", needed_by),
@@ -49,6 +58,7 @@ class BigganError(Exception):
 
     def rename(self, old: str, new: str) -> None:
         """Say ``new`` wherever a place is called ``old``: by a name that the user knows."""
+        old, new = visible(old), visible(new)
         self.message = self.message.replace(old, new)
         self.args = (self.message,)
         self.details = [(label, text.replace(old, new)) for label, text in self.details]

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any, Iterator, Mapping, Optional, Sequence, TextIO, Tuple
 
-from biggan_cli.errors import BigganError
+from biggan_cli.errors import BigganError, visible
 
 PIPE_SECONDS = 10.0
 
@@ -36,7 +36,7 @@ def result(values: Mapping[str, Any], as_json: bool) -> None:
 
 def rows(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """A table on stdout, in columns as wide as they need to be; without headings where there are none."""
-    lines = [headings, *cells] if headings else list(cells)
+    lines = [[visible(cell) for cell in line] for line in ([headings, *cells] if headings else cells)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         text("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())

@@ -19,9 +19,8 @@ What the numbers of a row are:
 ``flops_per_step``     counted from the graph, see :mod:`biggan_cli.runtime.flops`
 ``share_of_peak``      the time in which the machine's best rates would do these, as a share of the step. The best
                        rate of a type is that of matrix products of this TensorFlow, measured in every turn
-``memory_bytes``       the most that the process has in memory until the row has done its first step, without what the
-                       rows before hold; some 50 MB less for later rows, which use again what Python freed. Of a GPU
-                       ``gpu_memory_bytes``
+``memory_bytes``       the most that a process with this row alone has in memory until it has done its first step:
+                       later rows do one in a process of their own for it. Of a GPU ``gpu_memory_bytes``
 =====================  ==============================================================================================
 
 None: the device does not say.
@@ -33,7 +32,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -48,6 +47,7 @@ from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.presets import PRESETS
 from biggan_cli.rundir import RunDir, open_run
+from biggan_cli.runtime import workers
 from biggan_cli.runtime.device import cpu_cores, require
 from biggan_cli.runtime.machine import MemoryMeter, matrix_product
 from biggan_cli.runtime.tf import load, tf
@@ -110,7 +110,7 @@ def bench(settings: BenchConfig, report: Report) -> BenchResult:
         for config in planned:
             require(config.train.device)
             precision.check(config.train)
-        dataset = datasets.load(datasets.absolute(train.data), model.resolution) if settings.what == "train" else None
+        dataset = _data_of(settings.what, planned[0])
         _announce(settings, planned, dataset, report)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biggan-bench-")))
         stack.enter_context(npus.watched(RunDir(folder), train, NpuConfig(), report))
@@ -234,22 +234,43 @@ def _opened(
 ) -> List[_Row]:
     """Every row, one step done: the first one compiles."""
     rows: List[_Row] = []
-    first: Optional[MemoryMeter] = None
     for config in planned:
         report("line", text=f"building {_name(config)}")
         report("advance", what="building", done=len(rows), total=len(planned))
-        train, fused = config.train, config.train.resample == "fused"
-        meter = MemoryMeter(train.device, first)
-        first = first or meter
-        if dataset:
-            model = configs.replace(config.model, num_classes=max(config.model.num_classes, len(dataset.class_names)))
-            subject = stack.enter_context(training(configs.replace(config, model=model), dataset, options))
-        else:
-            drawing = sampling if settings.what == "sample" else freezing
-            subject = stack.enter_context(drawing(config.model, train.device, train.batch, fused))
+        elsewhere = (
+            workers.alone(_memory_alone, settings.what, config) if rows and config.train.device == "cpu" else None
+        )
+        meter = MemoryMeter(config.train.device)
+        subject = stack.enter_context(_subject(settings.what, config, dataset, options))
         subject.step()
-        rows.append(_Row(config, subject, meter.process_bytes(), meter.gpu_bytes(), []))
+        memory = elsewhere if rows else meter.process_bytes()
+        rows.append(_Row(config, subject, memory, meter.gpu_bytes(), []))
     return rows
+
+
+def _subject(what: str, config: RunConfig, dataset: Optional[Dataset], options: Mapping) -> ContextManager[Subject]:
+    model, train = config.model, config.train
+    if dataset:
+        model = configs.replace(model, num_classes=max(model.num_classes, len(dataset.class_names)))
+        return training(configs.replace(config, model=model), dataset, options)
+    drawing = sampling if what == "sample" else freezing
+    return drawing(model, train.device, train.batch, train.resample == "fused")
+
+
+def _memory_alone(what: str, config: RunConfig) -> Optional[int]:
+    """The most bytes that a process has that only does one step; None where the system does not say."""
+    load()
+    dataset = _data_of(what, config)
+    meter = MemoryMeter(config.train.device)
+    with _subject(what, config, dataset, {}) as subject:
+        subject.step()
+        return meter.process_bytes()
+
+
+def _data_of(what: str, config: RunConfig) -> Optional[Dataset]:
+    if what != "train":
+        return None
+    return datasets.load(datasets.absolute(config.train.data), config.model.resolution)
 
 
 def _measure(

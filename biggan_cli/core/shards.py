@@ -210,7 +210,7 @@ def _write(
     """A shard whole, or not at all → its entry in the index."""
     part, labels = job.part(shard.part), job.labels(shard).tolist()
     fingerprint = part.fingerprint(shard.start, shard.stop)
-    digest, skipped, size = hashlib.sha256(), [], 0
+    digest, pictures, skipped, size = hashlib.sha256(), 0, [], 0
     with whole_file(job.out / shard.file) as temporary, open(str(temporary), "wb") as file:
         for place, levels in enumerate(itertools.chain.from_iterable(chunks)):
             if isinstance(levels, BigganError):
@@ -220,6 +220,8 @@ def _write(
             else:
                 record = records.record(levels, labels[place])
                 digest.update(record)
+                own = int.from_bytes(hashlib.sha256(record).digest(), "big")
+                pictures = prepared.chained(pictures, 1, own)
                 size += file.write(record)
             pace.tell()
         if finished and digest.hexdigest() != finished["sha256"]:
@@ -230,6 +232,7 @@ def _write(
         count=len(labels) - len(skipped),
         bytes=size,
         sha256=digest.hexdigest(),
+        pictures=f"{pictures:064x}",
         fingerprint=fingerprint,
         skipped=skipped,
     )

@@ -43,23 +43,19 @@ def _least_seconds(session, operation) -> float:
 class MemoryMeter:
     """The most memory that something takes, from now on: of this process, and of its GPU.
 
-    What the process held before does not count, but for what it held at its ``first`` meter, TensorFlow and the data:
-    so each of several things has what a process would take that does nothing else.
+    Of the process with all that it holds already; of the GPU without it.
     """
 
-    def __init__(self, device: str, first: Optional["MemoryMeter"] = None):
+    def __init__(self, device: str):
         release_memory()
         self._device = device
-        self._before = _resident()["VmRSS"] if _forget_peak() else None
-        self._always = first._always if first else self._before
+        self._counts = _forget_peak()
         self._gpu_before = _gpu_memory("current", device)
         _forget_gpu_peak(device)
 
     def process_bytes(self) -> Optional[int]:
         """None where the system does not say."""
-        if self._before is None or self._always is None:
-            return None
-        return _resident()["VmHWM"] - self._before + self._always
+        return _resident()["VmHWM"] if self._counts else None
 
     def gpu_bytes(self) -> Optional[int]:
         """None without a GPU, or where TensorFlow does not say."""

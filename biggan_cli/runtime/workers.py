@@ -50,6 +50,22 @@ def in_order(function: Callable[[Any], Any], jobs: Iterable[Any], processes: int
         pool.shutdown()
 
 
+def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """``function(*arguments)`` in a process of its own, which begins from nothing and ends with it.
+
+    Raises:
+        StepFailed: the process was ended, as by the kernel where there is no memory left.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, spawn, initializer=_begin, initargs=(os.getpid(),)) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool as error:
+            raise StepFailed(
+                "the process that measures was ended from outside", hint="memory may have run out"
+            ) from error
+
+
 def _begin(parent: int) -> None:
     """Ctrl-C is for the parent, which ends its workers; they see by themselves when it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

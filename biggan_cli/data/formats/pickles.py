@@ -1,14 +1,17 @@
-"""Batches that Python pickled, read by a machine that knows the few instructions that data are made of.
+"""Batches that Python pickled: looked through first, then read by Python's unpickler with nothing to call.
 
-Python's own calls whatever a pickle asks for. This one makes numbers, text, lists, dicts and arrays of numbers: the
-functions that NumPy's pickles call are imitated here, and every array is made of bytes that stand in the file.
-Source: pickletools in Python's library, which says what each instruction does.
+A pickle is a program, and Python calls whatever it asks for. Here each instruction must be one that data are made of,
+and what NumPy's pickles call is a stand-in that only keeps what it is given. The arrays are made afterwards, of bytes
+that stand in the file: NumPy's own ``__setstate__`` trusts what it gets. Protocol 0 is refused: a batch of CIFAR-10
+in it is larger than any that is read.
 """
 
 import functools
+import io
 import operator
-import struct
-from typing import Any, Callable, Dict, List, Optional, Sequence
+import pickle
+import pickletools
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 
@@ -16,9 +19,24 @@ from biggan_cli.errors import StepFailed
 
 _MOST_STEPS = 300_000
 """Instructions in a pickle; a batch of CIFAR-10 has some 40,000."""
+_MOST_TUPLES = 100
+"""An array has six or fewer."""
 _LONGEST_NAME = 100
 _TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 _ORDERS = {"|": "=", "=": "=", "<": "<", ">": ">"}
+
+_PUTS, _GETS = {"BINPUT", "LONG_BINPUT", "MEMOIZE"}, {"BINGET", "LONG_BINGET"}
+_TUPLES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
+_TEXTS = {"SHORT_BINSTRING", "BINSTRING", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
+_BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+_SHARED = {*_TEXTS, *_BYTES, "GLOBAL", "STACK_GLOBAL", "REDUCE", "EMPTY_LIST", "EMPTY_DICT"}
+"""What makes a thing that may stand in several places: tuples in tuples would take forever as the key of a dict."""
+_KNOWN = {
+    *("PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "EMPTY_TUPLE"),
+    *("INT", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+    *("APPEND", "APPENDS", "SETITEM", "SETITEMS", "BUILD"),
+    *(_PUTS | _GETS | _TUPLES | _SHARED),
+}
 
 
 class _Refused(Exception):
@@ -26,201 +44,82 @@ class _Refused(Exception):
 
 
 class _Function:
-    """What a pickle may call."""
+    """Stands for a function that NumPy's pickles call."""
 
-    def __init__(self, call: Callable[..., Any]):
-        self.call = call
+    __slots__ = ("name",)
 
+    def __init__(self, name: str):
+        self.name = name
 
-class _Type:
-    """``numpy.dtype``: its name comes first, the order of its bytes later."""
+    def __call__(self, *arguments: Any) -> "_Made":
+        return _Made(self, arguments)
 
-    def __init__(self, name: Any, align: Any, copy: Any):
-        self._name, self.dtype = _text(name), None
-        if self._name not in _TYPES:
-            raise _Refused(f"arrays of {self._name!r}")
-
-    def build(self, state: Any) -> None:
-        if type(state) is not tuple or len(state) != 8 or state[0] != 3 or state[2:] != (None, None, None, -1, -1, 0):
-            raise _Refused(f"arrays of something else than {self._name}")
-        self.dtype = np.dtype(_ORDERS[_text(state[1])] + self._name)
+    def __setstate__(self, state: Any) -> None:
+        raise _Refused(f"a change of {self.name}")
 
 
-class _Array:
-    """``numpy.ndarray``, which is empty until its content comes."""
+class _Made:
+    """Stands for what it would have made: keeps what the function and ``__setstate__`` were called with."""
 
-    def __init__(self, kind: Any, shape: Any, code: Any):
-        self.array: Optional[np.ndarray] = None
+    __slots__ = ("arguments", "function", "state")
 
-    def build(self, state: Any) -> None:
-        _, shape, kind, by_column, content = state
-        if type(shape) is not tuple or not 1 <= len(shape) <= 4 or not all(map(_is_length, shape)):
-            raise ValueError("an array has no shape")
-        if type(kind) is not _Type or kind.dtype is None or type(content) is not bytes:
-            raise ValueError("an array is not made of plain numbers")
-        if functools.reduce(operator.mul, shape, kind.dtype.itemsize) != len(content):
-            raise ValueError(f"an array {kind.dtype} {shape} has {len(content):,} bytes")
-        self.array = np.frombuffer(content, kind.dtype).reshape(shape, order="F" if by_column else "C")
+    def __init__(self, function: _Function, arguments: tuple):
+        self.function, self.arguments, self.state = function, arguments, None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
 
 
-def _is_length(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _latin1(text: str, encoding: Any) -> bytes:
-    """How protocol 2 of Python 3 has bytes."""
-    if encoding not in ("latin1", "latin-1"):
-        raise _Refused("another encoding than Latin-1")
-    return text.encode("latin1")
-
-
-_ALLOWED = {
-    "numpy.core.multiarray._reconstruct": _Function(_Array),
-    "numpy._core.multiarray._reconstruct": _Function(_Array),
-    "numpy.ndarray": None,
-    "numpy.dtype": _Function(_Type),
-    "_codecs.encode": _Function(_latin1),
+_ARRAY, _BUFFER = _Function("numpy's _reconstruct"), _Function("numpy's _frombuffer")
+_CLASS, _DTYPE, _ENCODE = _Function("numpy.ndarray"), _Function("numpy.dtype"), _Function("_codecs.encode")
+_FUNCTIONS = {
+    "numpy.core.multiarray._reconstruct": _ARRAY,
+    "numpy._core.multiarray._reconstruct": _ARRAY,
+    "numpy.core.numeric._frombuffer": _BUFFER,  # protocol 5
+    "numpy._core.numeric._frombuffer": _BUFFER,
+    "numpy.ndarray": _CLASS,
+    "numpy.dtype": _DTYPE,
+    "_codecs.encode": _ENCODE,  # how protocol 2 of Python 3 has bytes
 }
 
 
-class _Machine:
-    """A stack, a memo, and the place in the bytes that are read."""
-
-    def __init__(self, content: bytes):
-        self._content, self._place = content, 0
-        self._stack: List[Any] = []
-        self._marks: List[int] = []
-        self._memo: Dict[int, Any] = {}
-        self._unmade = len(content)
-
-    def run(self) -> Any:
-        for _ in range(_MOST_STEPS):
-            code = self.take(1)
-            if code == b".":
-                return self._stack.pop()
-            if code not in _STEPS:
-                raise _Refused(f"the instruction {code!r}")
-            _STEPS[code](self)
-        raise _Refused(f"more than {_MOST_STEPS:,} instructions")
-
-    def take(self, count: int) -> bytes:
-        taken = self._content[self._place : self._place + count]
-        if len(taken) != count:
-            raise EOFError("it ends too early")
-        self._place += count
-        return taken
-
-    def number(self, count: int, signed: bool = False) -> int:
-        return int.from_bytes(self.take(count), "little", signed=signed)
-
-    def line(self) -> str:
-        end = self._content.index(b"\n", self._place, self._place + _LONGEST_NAME)
-        return self.take(end + 1 - self._place)[:-1].decode("latin1")
-
-    def push(self, value: Any) -> None:
-        self._stack.append(value)
-
-    def popped(self, count: Optional[int] = None) -> List[Any]:
-        """The last ``count`` values, or those above the last mark."""
-        begin = self._marks.pop() if count is None else len(self._stack) - count
-        values = self._stack[begin:]
-        if begin < 0 or (count and len(values) != count):
-            raise ValueError("it takes more than there is")
-        del self._stack[begin:]
-        return values
-
-    def mark(self) -> None:
-        self._marks.append(len(self._stack))
-
-    def put(self, index: Optional[int] = None) -> None:
-        self._memo[len(self._memo) if index is None else index] = self._stack[-1]
-
-    def get(self, index: int) -> None:
-        self._stack.append(self._memo[index])
-
-    def extend(self, values: List[Any]) -> None:
-        self._top(list).extend(values)
-
-    def update(self, values: List[Any]) -> None:
-        target = self._top(dict)
-        for key, value in zip(values[::2], values[1::2]):
-            target[_text(key)] = value
-
-    def name(self, module: Any, name: Any) -> None:
-        wanted = f"{_text(module)}.{_text(name)}"
-        if wanted not in _ALLOWED:
-            raise _Refused(repr(wanted)[1:-1])
-        self._stack.append(_ALLOWED[wanted])
-
-    def call(self, function: Any, arguments: Any) -> None:
-        if type(function) is not _Function or type(arguments) is not tuple:
-            raise _Refused("a call of something that is no function")
-        made = function.call(*arguments)
-        self._unmade -= len(made) if type(made) is bytes else 0
-        if self._unmade < 0:
-            raise _Refused("more bytes than it has")
-        self._stack.append(made)
-
-    def build(self, state: Any) -> None:
-        if type(self._stack[-1]) not in (_Type, _Array):
-            raise _Refused("a change of something that is no array")
-        self._stack[-1].build(state)
-
-    def _top(self, kind: type) -> Any:
-        if type(self._stack[-1]) is not kind:
-            raise _Refused(f"something else in the place of a {kind.__name__}")
-        return self._stack[-1]
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> _Function:
+        wanted = f"{module}.{name}"
+        if wanted not in _FUNCTIONS:
+            raise _Refused(repr(wanted[:_LONGEST_NAME])[1:-1])
+        return _FUNCTIONS[wanted]
 
 
-_STEPS: Dict[bytes, Callable[[_Machine], Any]] = {
-    b"\x80": lambda machine: machine.take(1),  # the protocol
-    b"\x95": lambda machine: machine.take(8),  # the size of a frame
-    b"N": lambda machine: machine.push(None),
-    b"\x88": lambda machine: machine.push(True),
-    b"\x89": lambda machine: machine.push(False),
-    b"K": lambda machine: machine.push(machine.number(1)),
-    b"M": lambda machine: machine.push(machine.number(2)),
-    b"J": lambda machine: machine.push(machine.number(4, signed=True)),
-    b"\x8a": lambda machine: machine.push(machine.number(machine.number(1), signed=True)),
-    b"I": lambda machine: machine.push(int(machine.line())),
-    b"G": lambda machine: machine.push(struct.unpack(">d", machine.take(8))[0]),
-    b"U": lambda machine: machine.push(machine.take(machine.number(1))),
-    b"T": lambda machine: machine.push(machine.take(machine.number(4))),
-    b"C": lambda machine: machine.push(machine.take(machine.number(1))),
-    b"B": lambda machine: machine.push(machine.take(machine.number(4))),
-    b"\x8e": lambda machine: machine.push(machine.take(machine.number(8))),
-    b"\x8c": lambda machine: machine.push(machine.take(machine.number(1)).decode("utf-8")),
-    b"X": lambda machine: machine.push(machine.take(machine.number(4)).decode("utf-8")),
-    b"\x8d": lambda machine: machine.push(machine.take(machine.number(8)).decode("utf-8")),
-    b"]": lambda machine: machine.push([]),
-    b"}": lambda machine: machine.push({}),
-    b")": lambda machine: machine.push(()),
-    b"(": _Machine.mark,
-    b"t": lambda machine: machine.push(tuple(machine.popped())),
-    b"\x85": lambda machine: machine.push(tuple(machine.popped(1))),
-    b"\x86": lambda machine: machine.push(tuple(machine.popped(2))),
-    b"\x87": lambda machine: machine.push(tuple(machine.popped(3))),
-    b"a": lambda machine: machine.extend(machine.popped(1)),
-    b"e": lambda machine: machine.extend(machine.popped()),
-    b"s": lambda machine: machine.update(machine.popped(2)),
-    b"u": lambda machine: machine.update(machine.popped()),
-    b"q": lambda machine: machine.put(machine.number(1)),
-    b"r": lambda machine: machine.put(machine.number(4)),
-    b"\x94": _Machine.put,
-    b"h": lambda machine: machine.get(machine.number(1)),
-    b"j": lambda machine: machine.get(machine.number(4)),
-    b"c": lambda machine: machine.name(machine.line(), machine.line()),
-    b"\x93": lambda machine: machine.name(*machine.popped(2)),
-    b"R": lambda machine: machine.call(*machine.popped(2)),
-    b"b": lambda machine: machine.build(*machine.popped(1)),
-}
+class _ShortLines(io.BytesIO):
+    """Numbers and names that are written as text end soon: a whole number of many digits takes forever."""
+
+    def readline(self, size: Optional[int] = -1) -> bytes:
+        return super().readline(_LONGEST_NAME)
 
 
-def _text(value: Any) -> str:
-    """A name: text, or a string of Python 2."""
-    if type(value) not in (str, bytes) or len(value) > _LONGEST_NAME:
-        raise _Refused(f"a {type(value).__name__} in the place of a name")
-    return value.decode("latin1") if type(value) is bytes else value
+def _look_through(content: bytes) -> None:
+    """Each instruction, before any is followed: what it is, and how much it can make."""
+    tuples, previous, memo = 0, "", {}
+    for step, (instruction, argument, _) in enumerate(pickletools.genops(_ShortLines(content))):
+        name = instruction.name
+        tuples += name in _TUPLES
+        if name not in _KNOWN:
+            raise _Refused(f"the instruction {name}")
+        if name == "PROTO" and argument > pickle.HIGHEST_PROTOCOL:
+            raise ValueError(f"protocol {argument}, and this Python reads up to {pickle.HIGHEST_PROTOCOL}")
+        if step == _MOST_STEPS or tuples > _MOST_TUPLES:
+            raise _Refused(f"more than {_MOST_STEPS:,} instructions or {_MOST_TUPLES} tuples")
+        if type(argument) is int and argument.bit_length() > 63:  # larger ones can be made to be slow keys of a dict
+            raise _Refused(f"a whole number of {argument.bit_length()} bits")
+        if name in _PUTS:
+            place = len(memo) if argument is None else argument
+            if place > step:
+                raise _Refused(f"place {place:,} of its memory after {step:,} instructions")
+            memo[place] = previous in _SHARED
+        if name in _GETS and not memo.get(argument):
+            raise _Refused("the same thing in several places")
+        previous = name
 
 
 def loads(content: bytes, where: str, names: Sequence[str]) -> Dict[str, np.ndarray]:
@@ -230,21 +129,66 @@ def loads(content: bytes, where: str, names: Sequence[str]) -> Dict[str, np.ndar
         StepFailed: it is cut off, no dict, or asks for anything else than data, which is not done.
     """
     try:
-        found = _Machine(content).run()
+        _look_through(content)
+        found = _Unpickler(io.BytesIO(content), encoding="bytes").load()
         if type(found) is not dict:
             raise ValueError(f"it holds a {type(found).__name__}, not a dict")
-        arrays = {name: _as_array(found.get(name)) for name in names}
+        named = {_text(_bytes(key)): value for key, value in found.items()}
+        arrays = {name: _array(named.get(name)) for name in names}
     except _Refused as error:
         raise StepFailed(
             f"{where} is refused: it asks for {error}, and data are made of numbers only",
             hint="nothing in it was run; get the file from its official place",
         ) from error
-    except Exception as error:  # whatever a damaged pickle makes the machine trip over
+    except Exception as error:  # whatever a damaged pickle makes it trip over
         raise StepFailed(f"{where} is cut off or damaged: {error or type(error).__name__}") from error
     return {name: array for name, array in arrays.items() if array is not None}
 
 
-def _as_array(value: Any) -> Optional[np.ndarray]:
+def _array(value: Any) -> Optional[np.ndarray]:
     if type(value) is list and all(type(number) is int for number in value):
         return np.array(value, np.int64)
-    return value.array if type(value) is _Array else None
+    if type(value) is not _Made or value.function not in (_ARRAY, _BUFFER):
+        return None
+    if value.function is _ARRAY:
+        _, shape, kind, by_column, content = value.state
+        order = "F" if by_column else "C"
+    else:
+        content, kind, shape, order = value.arguments
+    if type(shape) is not tuple or not 1 <= len(shape) <= 4 or any(type(side) is not int or side < 0 for side in shape):
+        raise ValueError("an array has no shape")
+    dtype, content = _dtype(kind), _bytes(content)
+    if type(content) not in (bytes, bytearray):
+        raise ValueError("an array is not made of bytes")
+    if functools.reduce(operator.mul, shape, dtype.itemsize) != len(content):
+        raise ValueError(f"an array {dtype} {shape} has {len(content):,} bytes")
+    return np.frombuffer(content, dtype).reshape(shape, order=order)
+
+
+def _dtype(kind: Any) -> np.dtype:
+    if type(kind) is not _Made or kind.function is not _DTYPE:
+        raise ValueError("an array is not made of plain numbers")
+    name = _text(kind.arguments[0])
+    if name not in _TYPES:
+        raise _Refused(f"arrays of {name!r}")
+    version, order, *others = kind.state
+    if (version, *others) != (3, None, None, None, -1, -1, 0):
+        raise _Refused(f"arrays of something else than {name}")
+    return np.dtype(_ORDERS[_text(order)] + name)
+
+
+def _bytes(value: Any) -> Any:
+    """What a text stands for that Python 3 made of bytes in protocol 2; else the value itself."""
+    if type(value) is not _Made or value.function is not _ENCODE:
+        return value
+    text, encoding = value.arguments
+    if encoding not in ("latin1", "latin-1"):
+        raise _Refused("another encoding than Latin-1")
+    return text.encode("latin1")
+
+
+def _text(value: Any) -> str:
+    """A name: text, or a string of Python 2."""
+    if type(value) not in (str, bytes) or len(value) > _LONGEST_NAME:
+        raise _Refused(f"a {type(value).__name__} in the place of a name")
+    return value.decode("latin1") if type(value) is bytes else value

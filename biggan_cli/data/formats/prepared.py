@@ -32,6 +32,7 @@ FORMAT = "biggan-prepared"
 SCHEMA = 1
 INDEX, UNFINISHED = "index.json", "unfinished.json"
 TRAIN, HELD_OUT = PARTS = ("train", "held_out")
+_PRIME = 2**255 - 19
 _AGAIN = "the same biggan prepare again: it makes what is missing or damaged"
 _ANEW = "remove the folder, then biggan prepare, again"
 
@@ -123,11 +124,30 @@ def shard_file(part: str, number: int) -> str:
     return f"{part}-{number:05d}.tfrecord"
 
 
+def chained(first: int, count: int, more: int) -> int:
+    """The number of pictures in their order, of that of the first ones and that of the ``count`` ones that follow.
+
+    The number of one picture is its SHA-256; it is the same for all, however they are divided into shards.
+    """
+    return (first * pow(2, count, _PRIME) + more) % _PRIME
+
+
 def digest_of(content: Dict[str, Any]) -> str:
-    """SHA-256 over what a model learns from: classes, resolution, and each file by its own SHA-256."""
-    classes = [entry["name"] for entry in content["classes"]]
-    files = [(entry["file"], entry["sha256"]) for entry in (*content["shards"], *content["labels"])]
-    return hashlib.sha256(json.dumps([classes, content["resolution"], files]).encode()).hexdigest()
+    """SHA-256 over what a model learns from: classes, resolution, filter, labels, and the pictures in their order.
+
+    Where shards have no number of their pictures, as before there was one: each file by its own SHA-256.
+    """
+    parts: List[Any] = [[entry["name"] for entry in content["classes"]], content["resolution"]]
+    numbered = all("pictures" in entry for entry in content["shards"])
+    files = content["labels"] if numbered else (*content["shards"], *content["labels"])
+    parts.append([(entry["file"], entry["sha256"]) for entry in files])
+    if numbered:
+        numbers = dict.fromkeys(PARTS, 0)
+        for entry in content["shards"]:
+            before = numbers[entry["part"]]
+            numbers[entry["part"]] = chained(before, entry["count"], int(entry["pictures"], 16))
+        parts += [content["filter"], *map(hex, numbers.values())]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def read_index(folder: Path, place: str, name: str = INDEX) -> Dict[str, Any]:
@@ -154,6 +174,8 @@ def read_index(folder: Path, place: str, name: str = INDEX) -> Dict[str, Any]:
         same = name != INDEX or content["digest"] == digest_of(content)
     except (KeyError, TypeError) as error:
         raise StepFailed(f"{path} is damaged: it has no {error}", fix=_ANEW) from error
+    except ValueError:
+        same = False
     if not same:
         raise StepFailed(f"{path} is damaged: its digest is not that of its content", fix=_ANEW)
     return content

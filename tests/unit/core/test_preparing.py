@@ -1,5 +1,6 @@
 """Preparing: the same pictures and batches as from memory, resumed shard by shard, whole or not at all."""
 
+import hashlib
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ from biggan_cli.core import prepare as core
 from biggan_cli.core import shards
 from biggan_cli.core.reporting import silent
 from biggan_cli.data import datasets
+from biggan_cli.data.formats.prepared import digest_of
 from biggan_cli.data.pipeline import BatchSource
 from biggan_cli.errors import Interrupted, StepFailed, UsageError
 from biggan_cli.rundir import locked
@@ -98,6 +100,39 @@ def test_the_index_says_what_it_is(tmp_path, pets):
     assert sum(shard["count"] for shard in index["shards"]) == 100 and index["digest"] == result.digest
     files = {entry["file"] for entry in (*index["shards"], *index["labels"])} | {"index.json", ".lock"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
+
+
+def test_the_digest_is_of_the_pictures_however_they_are_divided(tmp_path, pets):
+    digests = {prepare(pets, tmp_path / f"{size}", shard_size=size).digest for size in (7, 16, 100)}
+    assert len(digests) == 1
+    unfinish(tmp_path / "7", 4)
+    assert {prepare(pets, tmp_path / "7", shard_size=7).digest} == digests
+    first, second = (pets / "cat" / f"00{number}.png" for number in (1, 2))
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+    assert prepare(pets, tmp_path / "exchanged").digest not in digests
+    index = json.loads((tmp_path / "16" / "index.json").read_text())
+    assert {digest_of(index)} == digests
+    for field, value in (("resolution", 64), ("filter", "none"), ("labels", []), ("classes", index["classes"][::-1])):
+        assert digest_of(dict(index, **{field: value})) not in digests
+    index["shards"][2]["pictures"] = index["shards"][3]["pictures"]
+    assert digest_of(index) not in digests
+
+
+def test_an_index_from_before_the_digest_was_of_the_pictures(tmp_path, pets):
+    """It is read as it is, and so is what goes on from shards of then."""
+    prepare(pets, tmp_path / "out")
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    for entry in index["shards"]:
+        del entry["pictures"]
+    files = [(entry["file"], entry["sha256"]) for entry in (*index["shards"], *index["labels"])]
+    index["digest"] = hashlib.sha256(json.dumps([["cat", "dog", "eel"], 32, files]).encode()).hexdigest()
+    (tmp_path / "out" / "index.json").write_text(json.dumps(index))
+    assert datasets.load(str(tmp_path / "out"), 32).digest == index["digest"]
+    (tmp_path / "out" / index["shards"][1]["file"]).unlink()
+    assert prepare(pets, tmp_path / "out").made == 16
+    assert datasets.load(str(tmp_path / "out"), 32).digest == index["digest"]
 
 
 def test_the_held_out_part_is_kept_apart(tmp_path):

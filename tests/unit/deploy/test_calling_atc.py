@@ -9,7 +9,7 @@ from biggan_cli.deploy import atc
 from biggan_cli.deploy.codes import Message, advice
 from biggan_cli.deploy.soc import SOC_VERSIONS
 from biggan_cli.deploy.spec import GraphSpec, TensorSpec
-from biggan_cli.errors import ToolError, UsageError
+from biggan_cli.errors import ToolError, UsageError, visible
 from biggan_cli.runtime.process import Ended
 from biggan_cli.settings import AtcConfig
 
@@ -162,7 +162,7 @@ def test_only_the_chips_of_the_toolkit_count():
 )
 def test_a_path_that_atc_does_not_take(path, shown):
     message, fix = refused(paths=(GRAPH, Path(path)))
-    assert message == f"atc does not take the path {path}: it has {shown} in it"
+    assert message == f"atc does not take the path {visible(path)}: it has {shown} in it"
     assert "--outdir" in fix
 
 
