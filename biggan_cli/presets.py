@@ -33,7 +33,7 @@ PRESETS = {
     "seed": Preset(
         source="the documented defaults of the BigGAN for Ascend 910 (AnimeFaceGAN_ID1062)",
         reaches=f"CIFAR-10 as published with the reference's own network: IS 6.98, FID 38.47; {_UNTRIED}",
-        cost="published: 0.2 s a step on an Ascend 910, 0.35 s on a V100: 5 to 10 hours",
+        cost="published: 0.2 s a step on an Ascend 910, 0.35 s on a GPU that is not named: 5 to 10 hours",
         values={},
     ),
     "digits": Preset(

@@ -4,11 +4,11 @@ import contextlib
 import errno
 import platform
 import signal
+import sys
 import traceback
 from typing import Iterator, Optional
 
 import typer
-from typer.core import TyperGroup
 from typing_extensions import Annotated
 
 import biggan_cli
@@ -37,10 +37,20 @@ from biggan_cli.cli import (
     verify,
     watch,
 )
+from biggan_cli.cli.help import Command, Group
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError, is_interrupt
 from biggan_cli.runtime.versions import tensorflow_version
 
 _INTERRUPTED = "interrupted; what was not finished is removed"
+
+# The panels of `biggan --help`, in the order of a run's life.
+_DATA = "Data"
+_TRAINING = "Training"
+_DRAWING = "Pictures"
+_DEVICE = "To an Ascend chip"
+_MEASURING = "Scores and speed"
+_MACHINE = "This machine"
+_REFERENCE = "Checkpoints of the reference"
 
 
 @contextlib.contextmanager
@@ -87,7 +97,7 @@ def _stop(error: BigganError) -> None:
     raise typer.Exit(error.exit_code)
 
 
-class _Group(TyperGroup):
+class _Group(Group):
     """The command group with our errors."""
 
     def make_context(self, *args, **kwargs):
@@ -106,27 +116,27 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("prepare")(prepare.prepare)
-app.command("data")(data.data)
-app.command("train", cls=job.JobCommand)(train.train)
-app.command("runs")(runs.runs)
-app.command("watch")(watch.watch)
-app.command("compare")(compare.compare)
-app.command("sample")(sample.sample)
-app.command("interpolate")(interpolate.interpolate)
-app.command("freeze")(freeze.freeze)
-app.command("to-bin")(to_bin.to_bin)
-app.command("atc")(atc.atc)
-app.command("msame-run")(msame_run.msame_run)
-app.command("verify")(verify.verify)
-app.command("score")(score.score)
-app.command("stats")(stats.stats)
-app.command("report")(report.report)
-app.command("bench")(bench.bench)
-app.command("doctor")(doctor.doctor)
-app.command("profile")(profile.profile)
-app.command("import-checkpoint")(import_checkpoint.import_checkpoint)
-app.command("export-checkpoint")(export_checkpoint.export_checkpoint)
+app.command("prepare", cls=Command, rich_help_panel=_DATA)(prepare.prepare)
+app.command("data", cls=Command, rich_help_panel=_DATA)(data.data)
+app.command("train", cls=job.JobCommand, rich_help_panel=_TRAINING)(train.train)
+app.command("runs", cls=Command, rich_help_panel=_TRAINING)(runs.runs)
+app.command("watch", cls=Command, rich_help_panel=_TRAINING)(watch.watch)
+app.command("compare", cls=Command, rich_help_panel=_TRAINING)(compare.compare)
+app.command("sample", cls=Command, rich_help_panel=_DRAWING)(sample.sample)
+app.command("interpolate", cls=Command, rich_help_panel=_DRAWING)(interpolate.interpolate)
+app.command("freeze", cls=Command, rich_help_panel=_DEVICE)(freeze.freeze)
+app.command("to-bin", cls=Command, rich_help_panel=_DEVICE)(to_bin.to_bin)
+app.command("atc", cls=Command, rich_help_panel=_DEVICE)(atc.atc)
+app.command("msame-run", cls=Command, rich_help_panel=_DEVICE)(msame_run.msame_run)
+app.command("verify", cls=Command, rich_help_panel=_DEVICE)(verify.verify)
+app.command("score", cls=Command, rich_help_panel=_MEASURING)(score.score)
+app.command("stats", cls=Command, rich_help_panel=_MEASURING)(stats.stats)
+app.command("report", cls=Command, rich_help_panel=_MEASURING)(report.report)
+app.command("bench", cls=Command, rich_help_panel=_MEASURING)(bench.bench)
+app.command("doctor", cls=Command, rich_help_panel=_MACHINE)(doctor.doctor)
+app.command("profile", cls=Command, rich_help_panel=_MACHINE)(profile.profile)
+app.command("import-checkpoint", cls=Command, rich_help_panel=_REFERENCE)(import_checkpoint.import_checkpoint)
+app.command("export-checkpoint", cls=Command, rich_help_panel=_REFERENCE)(export_checkpoint.export_checkpoint)
 
 
 def _show_version(wanted: bool) -> None:
@@ -160,4 +170,7 @@ def biggan(
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "encoding", None) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")  # a character that a terminal lacks must not end anything
     app(prog_name="biggan")

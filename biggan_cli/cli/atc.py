@@ -16,8 +16,11 @@ from biggan_cli.settings import AtcConfig
 MOST_GEARS, FEWEST_GEARS = 100, 2
 
 
-def _flag(name: str, metavar: str, text: str):
-    return typer.Option(name, metavar=metavar, help=text, show_default=False)
+_PRECISION = "Precision of single operators"
+
+
+def _flag(name: str, metavar: str, text: str, panel: Optional[str] = None):
+    return typer.Option(name, metavar=metavar, help=text, show_default=False, rich_help_panel=panel)
 
 
 def atc(
@@ -32,14 +35,14 @@ def atc(
         typer.Option("--batch", metavar="N", help="Pictures at a time.", show_default="that of the graph, or 1"),
     ] = None,
     dynamic_batch: Annotated[
-        Optional[str], _flag("--dynamic-batch", "1,8,16", "Several batches, of which each call takes one.")
+        Optional[str], _flag("--dynamic-batch", "1,8,16", "Several, of which each call takes one.")
     ] = None,
     precision_mode: Annotated[
         Optional[str],
         typer.Option(
             "--precision-mode",
             metavar="MODE",
-            help="force_fp16, allow_fp32_to_fp16, force_fp32, must_keep_origin_dtype, allow_mix_precision.",
+            help="Such as force_fp16, allow_fp32_to_fp16, must_keep_origin_dtype.",
             show_default="atc's own, force_fp16",
             autocompletion=options.among(
                 *("force_fp16", "allow_fp32_to_fp16", "force_fp32", "must_keep_origin_dtype", "allow_mix_precision")
@@ -47,25 +50,28 @@ def atc(
         ),
     ] = None,
     precision_mode_v2: Annotated[
-        Optional[str], _flag("--precision-mode-v2", "MODE", "Of newer toolkits: fp16, origin, mixed_float16 …")
+        Optional[str],
+        _flag("--precision-mode-v2", "MODE", "Of newer toolkits: fp16, origin, mixed_float16 …", _PRECISION),
     ] = None,
     keep_dtype: Annotated[
-        Optional[str], _flag("--keep-dtype", "FILE", "Operators that keep float32, one name a line.")
+        Optional[str], _flag("--keep-dtype", "FILE", "Operators that keep float32, one name a line.", _PRECISION)
     ] = None,
     modify_mixlist: Annotated[
-        Optional[str], _flag("--modify-mixlist", "FILE", "Changes to the lists of mixed precision, JSON.")
+        Optional[str], _flag("--modify-mixlist", "FILE", "Changes to the lists of mixed precision, JSON.", _PRECISION)
     ] = None,
     op_select_implmode: Annotated[
-        Optional[str], _flag("--op-select-implmode", "MODE", "high_precision, high_performance.")
+        Optional[str], _flag("--op-select-implmode", "MODE", "high_precision, high_performance.", _PRECISION)
     ] = None,
     log: Annotated[
-        Optional[str], _flag("--log", "LEVEL", "How much atc logs: debug, info, warning, error, null.")
+        Optional[str],
+        _flag("--log", "LEVEL", "How much atc logs: debug, info, warning, error, null.", options.PROGRAMS),
     ] = None,
     debug_dir: Annotated[
-        Optional[str], _flag("--debug-dir", "DIR", "Where atc leaves files for debugging; it must exist.")
+        Optional[str],
+        _flag("--debug-dir", "DIR", "Where atc leaves files for debugging; it must exist.", options.PROGRAMS),
     ] = None,
     fusion_switch_file: Annotated[
-        Optional[str], _flag("--fusion-switch-file", "FILE", "Which fusions are off.")
+        Optional[str], _flag("--fusion-switch-file", "FILE", "Which fusions are off.", options.PROGRAMS)
     ] = None,
     toolchain: options.ToolchainOption = None,
     toolkit: options.ToolkitOption = None,
@@ -77,7 +83,7 @@ def atc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command for a shell and stop.")] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Convert the frozen graph to an offline model with CANN's atc.
+    """Make an offline model of the graph, with CANN's atc.
 
     Example: biggan atc --soc Ascend310
     """

@@ -14,6 +14,8 @@ from biggan_cli.presets import PRESETS
 from biggan_cli.settings import BENCHED, BenchConfig
 
 _TRAINING = "Of a training step"
+_MEASURING = "How it is measured"
+_SIZE = "Size of the network"
 _PARTS = ("data", "discriminator", "generator", "ema", "rest", "outside", "saving")
 _HEADINGS = ("data", "D", "G", "EMA", "rest", "outside", "saving")
 
@@ -23,7 +25,7 @@ def bench(
         str,
         typer.Argument(
             metavar="train|sample|frozen",
-            help="A training step, a batch of the sampler, or a batch of the frozen graph.",
+            help="A training step, or a batch of the sampler or the frozen graph.",
             autocompletion=options.among(*BENCHED),
         ),
     ] = "train",
@@ -32,7 +34,7 @@ def bench(
         typer.Option(
             "--preset",
             metavar="NAME",
-            help=f"Whose settings: {', '.join(PRESETS)}.",
+            help="Whose settings, as of train.",
             show_default="seed",
             autocompletion=options.among(*PRESETS),
         ),
@@ -54,19 +56,26 @@ def bench(
             metavar="32|64|128",
             help="Width and height of the pictures.",
             show_default="the preset's",
+            rich_help_panel=_SIZE,
             autocompletion=options.among(*map(str, configs.RESOLUTIONS)),
         ),
     ] = None,
     base_channels: Annotated[
         Optional[int],
-        typer.Option("--base-channels", metavar="N", help="Width of both networks.", show_default="the preset's"),
+        typer.Option(
+            "--base-channels",
+            metavar="N",
+            help="Width of both networks.",
+            show_default="the preset's",
+            rich_help_panel=_SIZE,
+        ),
     ] = None,
     precision: Annotated[
         Optional[str],
         typer.Option(
             "--precision",
             metavar="fp32,mixed",
-            help="In which types to compute: one, or several by commas.",
+            help="In which types to compute: one, or several.",
             show_default="the preset's",
             autocompletion=options.among(*configs.PRECISIONS),
         ),
@@ -99,8 +108,13 @@ def bench(
             autocompletion=options.among(*configs.TRAIN_DEVICES),
         ),
     ] = "cpu",
-    steps: Annotated[int, typer.Option("--steps", metavar="N", help="Measured steps of each row in a turn.")] = 2,
-    rounds: Annotated[int, typer.Option("--rounds", metavar="N", help="Turns that the rows take.")] = 5,
+    steps: Annotated[
+        int,
+        typer.Option("--steps", metavar="N", help="Measured steps of each row in a turn.", rich_help_panel=_MEASURING),
+    ] = 2,
+    rounds: Annotated[
+        int, typer.Option("--rounds", metavar="N", help="Turns that the rows take.", rich_help_panel=_MEASURING)
+    ] = 5,
     data: Annotated[
         Optional[str],
         typer.Option("--data", metavar="SPEC", help="As of train.", show_default="digits", rich_help_panel=_TRAINING),
@@ -128,7 +142,9 @@ def bench(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Measure speed, its parts, arithmetic and memory; lists of --precision, --resample, --batch take turns in a table.
+    """Measure speed, its parts, arithmetic and memory.
+
+    Lists of --precision, --resample and --batch take turns: a row for each combination.
 
     Example: biggan bench --resample plain,fused
     """

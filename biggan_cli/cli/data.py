@@ -28,7 +28,9 @@ def data(
     ] = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Look at data before training: classes, how many pictures each has, a labelled grid, resolution, digest.
+    """Look at data before training: classes, counts, a grid.
+
+    Of each class the name, how many pictures it has, and the first of them, labelled.
 
     Example: biggan data pictures/
     """

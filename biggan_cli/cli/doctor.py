@@ -27,7 +27,9 @@ def doctor(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Say what this machine has, what it lacks, and what mends it; compute one convolution on the device.
+    """Say what this machine lacks, and what mends it.
+
+    What it has too, and whether one convolution on the device gives the right numbers.
 
     Example: biggan doctor --device npu
     """

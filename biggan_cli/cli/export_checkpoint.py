@@ -21,7 +21,9 @@ def export_checkpoint(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Write a checkpoint that the reference (AnimeFaceGAN_ID1062) restores.
+    """Write a checkpoint that the reference restores.
+
+    The reference is the BigGAN for Ascend 910 in ModelZoo, AnimeFaceGAN_ID1062.
 
     Example: biggan export-checkpoint --format reference
     """

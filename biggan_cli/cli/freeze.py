@@ -34,7 +34,9 @@ def freeze(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Freeze the generator: a graph of constants for inference, with its specification.
+    """Freeze the generator: a graph of constants.
+
+    With its specification, which the steps after it read.
 
     Example: biggan freeze
     """

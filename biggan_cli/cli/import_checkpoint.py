@@ -39,7 +39,9 @@ def import_checkpoint(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be imported and stop.")] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Make a run from a checkpoint of the reference (AnimeFaceGAN_ID1062).
+    """Make a run from a checkpoint of the reference.
+
+    The reference is the BigGAN for Ascend 910 in ModelZoo, AnimeFaceGAN_ID1062.
 
     Example: biggan import-checkpoint output/model/32/model.ckpt --class-names cifar10
     """

@@ -2,8 +2,7 @@
 
 from typing import List, NamedTuple, Optional, Tuple
 
-from typer.core import TyperCommand
-
+from biggan_cli.cli.help import Command
 from biggan_cli.errors import UsageError
 from biggan_cli.runtime import storage
 
@@ -12,7 +11,7 @@ DATA_URL = "--data_url"
 TRAIN_URL = "--train_url"
 
 
-class JobCommand(TyperCommand):
+class JobCommand(Command):
     """A command that, as a job of ModelArts and only there, takes arguments that it does not know."""
 
     def parse_args(self, ctx, args):

@@ -30,6 +30,7 @@ def msame_run(
             metavar="msame|ais_bench",
             help="The program, or its successor.",
             autocompletion=options.among(*RUNNERS),
+            rich_help_panel=options.PROGRAMS,
         ),
     ] = "msame",
     runner_path: Annotated[
@@ -39,12 +40,20 @@ def msame_run(
             metavar="FILE",
             help="Where msame is, also from BIGGAN_MSAME; of ais_bench: its Python.",
             show_default="found by itself",
+            rich_help_panel=options.PROGRAMS,
         ),
     ] = None,
     device_id: Annotated[int, typer.Option("--device-id", metavar="N", help="The device.")] = 0,
-    loop: Annotated[int, typer.Option("--loop", metavar="N", help="How often, as msame takes it.")] = 1,
-    profiler: Annotated[bool, typer.Option("--profiler", help="Let the program profile.")] = False,
-    dump: Annotated[bool, typer.Option("--dump", help="Let the program dump the results of operators.")] = False,
+    loop: Annotated[
+        int, typer.Option("--loop", metavar="N", help="How often, as msame takes it.", rich_help_panel=options.PROGRAMS)
+    ] = 1,
+    profiler: Annotated[
+        bool, typer.Option("--profiler", help="Let the program profile.", rich_help_panel=options.PROGRAMS)
+    ] = False,
+    dump: Annotated[
+        bool,
+        typer.Option("--dump", help="Let the program dump the results of operators.", rich_help_panel=options.PROGRAMS),
+    ] = False,
     toolchain: options.ToolchainOption = None,
     toolkit: options.ToolkitOption = None,
     time_limit: options.TimeLimitOption = 3600.0,
@@ -52,7 +61,7 @@ def msame_run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command for a shell and stop.")] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Run the offline model over the raw files with msame or ais_bench.
+    """Run the offline model over the raw files, with msame.
 
     Example: biggan msame-run
     """

@@ -32,6 +32,14 @@ from biggan_cli.settings import (
 
 DATA_VARIABLE = "BIGGAN_DATA"
 
+# The panels of a help, below the usual options; one name for the same thing in all commands.
+GENERATOR = "Generator"
+DRAWN = "What a run draws"
+MACHINE = "Machine"
+EXTRACTOR = "Extractor"
+PROGRAMS = "Programs of CANN"
+ADVANCED = "Advanced"
+
 
 def runs(incomplete: str) -> List[str]:
     """The names of the runs where they are by default, for completion."""
@@ -69,7 +77,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 NameOption = Annotated[
     Optional[str], typer.Option("--name", help="Name of the result; none: the next free one.", show_default=False)
 ]
-DRAWN = "What a run draws"
 _WEIGHTS = dict(metavar="ema|raw", help="Averaged weights, or the last.", autocompletion=among(*WEIGHTS))
 _BN = dict(
     metavar="standing|moving",
@@ -86,15 +93,25 @@ _TRUNCATION = dict(
     show_default="the run's",
 )
 _SEEDS = dict(metavar="0-63", help="Seed i makes picture i: 0-15,42.", show_default=False)
-WeightsOption = Annotated[str, typer.Option("--weights", **_WEIGHTS)]
-BnOption = Annotated[Optional[str], typer.Option("--bn", **_BN)]
-CheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", **_CHECKPOINT)]
+WeightsOption = Annotated[str, typer.Option("--weights", rich_help_panel=GENERATOR, **_WEIGHTS)]
+BnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=GENERATOR, **_BN)]
+CheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=GENERATOR, **_CHECKPOINT)]
 TruncationOption = Annotated[Optional[str], typer.Option("--truncation", **_TRUNCATION)]
 SeedsOption = Annotated[Optional[str], typer.Option("--seeds", **_SEEDS)]
 DeviceOption = Annotated[
-    str, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.", autocompletion=among(*DEVICES))
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|gpu",
+        help="Where to compute.",
+        autocompletion=among(*DEVICES),
+        rich_help_panel=MACHINE,
+    ),
 ]
-DrawBatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.")]
+DrawBatchOption = Annotated[
+    int,
+    typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.", rich_help_panel=MACHINE),
+]
 
 
 ClassesOption = Annotated[
@@ -111,24 +128,32 @@ LatentsOption = Annotated[
         metavar="FILE.npz",
         help="Take z [N, z_dim] and y [N] from a file, such as a samples.npz.",
         show_default=False,
+        rich_help_panel=ADVANCED,
     ),
 ]
 ToolchainOption = Annotated[
     Optional[str],
     typer.Option(
         "--toolchain",
-        metavar="auto|cann|emulator",
-        help="Whose programs: those found on this machine, or CPU stand-ins; also from BIGGAN_TOOLCHAIN.",
+        metavar="WHOSE",
+        help="auto, cann: the programs of this machine; emulator: CPU stand-ins. Also from BIGGAN_TOOLCHAIN.",
         show_default="auto",
         autocompletion=among(*TOOLCHAINS),
     ),
 ]
 ToolkitOption = Annotated[
     Optional[Path],
-    typer.Option("--toolkit", metavar="DIR", help="The toolkit's folder.", show_default="found by itself"),
+    typer.Option(
+        "--toolkit",
+        metavar="DIR",
+        help="The toolkit's folder.",
+        show_default="found by itself",
+        rich_help_panel=PROGRAMS,
+    ),
 ]
 TimeLimitOption = Annotated[
-    float, typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.")
+    float,
+    typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.", rich_help_panel=PROGRAMS),
 ]
 PicturesArgument = Annotated[
     Optional[str],
@@ -148,6 +173,7 @@ ExtractorOption = Annotated[
         "no others.",
         show_default="inception; of what was trained on the built-in digits: digits",
         autocompletion=among(*EXTRACTORS),
+        rich_help_panel=EXTRACTOR,
     ),
 ]
 InceptionOption = Annotated[
@@ -157,6 +183,7 @@ InceptionOption = Annotated[
         metavar="FILE",
         help="classify_image_graph_def.pb, or inception-2015-12-05.tgz; also from BIGGAN_INCEPTION.",
         show_default="the one in the cache",
+        rich_help_panel=EXTRACTOR,
     ),
 ]
 DrawnNumOption = Annotated[
@@ -191,7 +218,12 @@ FromGraphOption = Annotated[
 DrawnDeviceOption = in_panel(DeviceOption, DRAWN)
 DrawnBatchOption = in_panel(DrawBatchOption, DRAWN)
 FetchInceptionOption = Annotated[
-    bool, typer.Option("--fetch-inception", help="Download the graph into the cache, if it is not there.")
+    bool,
+    typer.Option(
+        "--fetch-inception",
+        help="Download the graph into the cache, if it is not there.",
+        rich_help_panel=EXTRACTOR,
+    ),
 ]
 
 

@@ -18,7 +18,7 @@ def prepare(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="Pictures with classes, as train's --data takes them: a folder of class folders, an archive …",
+            help="What train's --data takes: a folder of class folders, an archive …",
             show_default=False,
         ),
     ],
@@ -27,7 +27,7 @@ def prepare(
         typer.Option(
             "--res",
             metavar="|".join(map(str, RESOLUTIONS)),
-            help="Width and height to prepare: the square in each picture's centre, resized (bicubic, anti-aliased).",
+            help="Width and height: the square in each picture's centre, resized.",
             show_default="as the pictures are",
             autocompletion=options.among(*map(str, RESOLUTIONS)),
         ),
@@ -38,14 +38,26 @@ def prepare(
     ] = None,
     workers: Annotated[
         Optional[int],
-        typer.Option("--workers", metavar="N", help="Processes that decode and resize.", show_default="one a core"),
+        typer.Option(
+            "--workers",
+            metavar="N",
+            help="Processes that decode and resize.",
+            show_default="one a core",
+            rich_help_panel=options.ADVANCED,
+        ),
     ] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out picture files that are broken, and name them.")
     ] = False,
     shard_size: Annotated[
         Optional[int],
-        typer.Option("--shard-size", metavar="N", help="Pictures in each file.", show_default="some 64 MB"),
+        typer.Option(
+            "--shard-size",
+            metavar="N",
+            help="Pictures in each file.",
+            show_default="some 64 MB",
+            rich_help_panel=options.ADVANCED,
+        ),
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Of cifar10: fetch its official archive into the cache first.")
@@ -55,14 +67,17 @@ def prepare(
         typer.Option(
             "--kind",
             metavar="|".join(ARCHIVE_FORMS),
-            help="Which of its archives; the pictures are the same.",
+            help="Which archive --download fetches; the pictures are the same.",
+            rich_help_panel=options.ADVANCED,
             autocompletion=options.among(*ARCHIVE_FORMS),
         ),
     ] = ARCHIVE_FORMS[0],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Prepare pictures for training: at one size, in TFRecord files that are read from disk, however many they are.
+    """Prepare pictures for training, however many they are.
+
+    At one size, in TFRecord files that training reads from disk.
 
     Example: biggan prepare pictures/ --res 64 --out prepared
     """

@@ -35,7 +35,9 @@ def profile(
     ] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show where the time of a profile of the NPU went; export it with CANN's msprof first, if it is raw.
+    """Show where the time of a profile of the NPU went.
+
+    A raw one is exported with CANN's msprof first.
 
     Example: biggan profile --top 20
     """

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import List
+from typing import Dict, List, Optional
 
 import typer
 
@@ -17,18 +17,28 @@ END = "<!-- end of the command reference -->"
 
 
 def reference() -> str:
-    """Markdown: a heading, a summary and a table of options for each command."""
+    """Markdown: a heading, a summary, an example and a table of options for each command."""
     group = typer.main.get_command(app)
-    parts: List[str] = []
-    for name, command in group.commands.items():
-        summary, _, example = (command.help or "").partition("\n\n")
-        parts.append(f"### `biggan {name}`\n\n{summary.strip()}\n")
-        if example:
-            parts.append(f"`{example.strip().replace('Example: ', '')}`\n")
-        rows = ["| option | meaning |", "|---|---|"]
-        rows += [_row(parameter) for parameter in command.params if parameter.name != "help"]
-        parts.append("\n".join(rows) + "\n")
-    return "\n".join(parts)
+    return "\n".join(_command(name, command) for name, command in group.commands.items())
+
+
+def _command(name: str, command) -> str:
+    summary, *details, example = paragraphs(command)
+    parts = [f"### `biggan {name}`\n", " ".join([summary, *details]) + "\n", f"`{example}`\n"]
+    rows = ["| option | meaning |", "|---|---|"]
+    panels: Dict[Optional[str], List[str]] = {None: []}
+    for parameter in command.params:
+        if parameter.name != "help":
+            panels.setdefault(getattr(parameter, "rich_help_panel", None), []).append(_row(parameter))
+    for panel, options in panels.items():
+        rows += [*([f"| **{panel}** | |"] if panel else []), *options]
+    return "\n".join([*parts, "\n".join(rows) + "\n"])
+
+
+def paragraphs(command) -> List[str]:
+    """What the help of a command says, and last its example, without the word."""
+    said = [" ".join(part.split()) for part in command.help.strip().split("\n\n")]
+    return [*said[:-1], said[-1].replace("Example: ", "")]
 
 
 def presets() -> str:
@@ -59,10 +69,7 @@ def _row(parameter) -> str:
         option = f"`{metavar}`"
     else:
         option = ", ".join(f"`{flag}`" for flag in parameter.opts) + (f" {metavar}" if metavar else "")
-    shown = parameter.show_default
-    default = shown if isinstance(shown, str) else parameter.default if shown and parameter.default else None
-    meaning = (parameter.help or "") + (f" Default: {default}." if default not in (None, False) else "")
-    return "| {} | {} |".format(option.replace("|", "\\|"), meaning.replace("|", "\\|"))
+    return "| {} | {} |".format(option.replace("|", "\\|"), parameter.help.replace("|", "\\|"))
 
 
 if __name__ == "__main__":

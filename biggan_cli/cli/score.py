@@ -32,7 +32,7 @@ def score(
         typer.Option(
             "--source",
             metavar="checkpoint,pb,om",
-            help="Which form of the run: checkpoint, frozen graph, outputs of msame-run; several: side by side.",
+            help="Which form of the run, or several side by side; om: the outputs of msame-run.",
             autocompletion=options.among(*SOURCES),
         ),
     ] = "checkpoint",
@@ -42,8 +42,8 @@ def score(
         typer.Option(
             "--ref",
             metavar="REF",
-            help="What to compare with: cifar10-train, cifar10-test; train, test of the data; statistics .npz; "
-            "pictures as SOURCE takes them.",
+            help="What to compare with: cifar10-train, cifar10-test; train or test of the data; a file of stats; "
+            "pictures.",
             show_default="cifar10-train; of what was trained on other data: train",
         ),
     ] = None,
@@ -54,6 +54,7 @@ def score(
             metavar="SPEC",
             help="The data of --ref: digits, or cifar10:DIR; also from BIGGAN_DATA.",
             show_default="the run's",
+            rich_help_panel=_HOW,
         ),
     ] = None,
     protocol: Annotated[
@@ -64,6 +65,7 @@ def score(
             help=f"Fixes how. {_protocols()}.",
             show_default=False,
             autocompletion=options.among(*PROTOCOLS),
+            rich_help_panel=_HOW,
         ),
     ] = None,
     num: options.DrawnNumOption = None,
@@ -99,7 +101,12 @@ def score(
     inception: options.InceptionOption = None,
     fetch_inception: options.FetchInceptionOption = False,
     fetch_stats: Annotated[
-        bool, typer.Option("--fetch-stats", help="Download TTUR's statistics of cifar10-train into the cache.")
+        bool,
+        typer.Option(
+            "--fetch-stats",
+            help="Download TTUR's statistics of cifar10-train into the cache.",
+            rich_help_panel=options.EXTRACTOR,
+        ),
     ] = False,
     device: options.DeviceOption = "cpu",
     batch: options.DrawBatchOption = DRAW_BATCH,
@@ -108,7 +115,9 @@ def score(
         bool, typer.Option("--json", help="Print the result as JSON: of several sources an object a line.")
     ] = False,
 ) -> None:
-    """Score pictures: Inception Score, FID, KID, precision and recall, each with what it is a score of.
+    """Score pictures: IS, FID, KID, precision and recall.
+
+    Each with what it is a score of, in a sentence to paste.
 
     Example: biggan score --is --fid
     """

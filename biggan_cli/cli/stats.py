@@ -46,7 +46,9 @@ def stats(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Make a file of statistics that score compares with: mean and covariance of the features of pictures.
+    """Make a file of statistics that score compares with.
+
+    Mean and covariance of the features of pictures.
 
     Example: biggan stats digits --out digits.npz
     """

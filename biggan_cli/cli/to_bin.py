@@ -29,7 +29,7 @@ def to_bin(
 ) -> None:
     """Write latents and classes as raw files for msame.
 
-    Example: biggan to-bin --num 5000
+    Example: biggan to-bin --num 64
     """
     if batch is not None:
         validate_count("--batch", batch, MAX_PICTURES)

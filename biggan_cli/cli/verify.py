@@ -20,7 +20,7 @@ def verify(
         typer.Option(
             "--precision-modes",
             metavar="A,B",
-            help="Convert and run with each of these first: force_fp16,allow_fp32_to_fp16,must_keep_origin_dtype.",
+            help="Convert and run with each of these first: names as of atc, by commas.",
             show_default="compare what ran already",
         ),
     ] = None,
@@ -36,7 +36,9 @@ def verify(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Compare checkpoint, frozen graph and offline models on the same latents.
+    """Compare checkpoint, frozen graph and offline models.
+
+    On the same latents; with exit code 1 where one is too far from the one before.
 
     Example: biggan verify
     """

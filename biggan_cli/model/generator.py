@@ -6,7 +6,7 @@ Differences from the reference (the documented BigGAN for Ascend 910):
   every strong implementation. The two are the same functions with another start (``TrainConfig.gain_start``).
 - The discriminator's first block does not apply ReLU to the image (``ModelConfig.relu_on_image``).
 
-What they are worth on the digits, by ``examples/02_recipes``: 32 px, 8 channels, 400 steps, three seeds, accuracy
+What they are worth on the digits, by ``examples/06_measurements``: 32 px, 8 channels, 400 steps, three seeds, accuracy
 and FID of 4,500 samples by the shipped digit classifier (TensorFlow 2.21).
 
 ====================================  ===============  ===============

@@ -49,6 +49,12 @@ def bench(shop, tmp_path):
     return scoring.Bench(tmp_path, shop / "cache")
 
 
+@pytest.fixture
+def clone(tmp_path):
+    """In a folder of the test's own, for the lines of a page, see :func:`tests.e2e.pages.run_page`."""
+    return scoring.Bench(tmp_path, timeout=1800)  # a whole page in one process, on a machine that may be busy
+
+
 @pytest.fixture(scope="session")
 def plain(shop):
     """The record of the run, scored as it is."""

@@ -42,7 +42,7 @@ def test_the_demo_draws_digits_that_are_recognized(tmp_path):
 
 
 def test_the_table_of_latencies_has_a_row_for_each_graph():
-    script = str(EXAMPLES / "03_latency" / "latency.py")
+    script = str(EXAMPLES / "06_measurements" / "latency.py")
     words = run_example(["python", script, "--base-channels", "2", "--batches", "1,2", "--rounds", "1"], "unused")
     rows = re.findall(r"^\| (.+?) \| (\d+) \| [\d.]+ \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", words, re.MULTILINE)
     assert [name for name, _, _ in rows] == ["plain, power iteration in the graph", "plain", "fused"]
@@ -52,7 +52,7 @@ def test_the_table_of_latencies_has_a_row_for_each_graph():
 @pytest.mark.slow
 def test_the_tables_of_recipes_have_a_row_for_each_variant(tmp_path):
     """Two steps of one seed: that it runs, what its cells hold, and that a second call takes what is there."""
-    script = str(EXAMPLES / "02_recipes" / "compare.py")
+    script = str(EXAMPLES / "06_measurements" / "compare.py")
     size = ["--steps", "2", "--seeds", "1", "--samples", "96", "--variants", "2", "--outdir", str(tmp_path)]
     words = run_example(["python", script, "corrections", *size], tmp_path)
     rows = re.findall(r"^\| (.+?) \| (\d\.\d{3}) ± 0\.000 \| (\d+\.\d) ± 0\.0 \|$", words, re.MULTILINE)

@@ -1,18 +1,22 @@
-"""The README says what is true: its reference is current and its commands run."""
+"""The README says what is true: its reference is current, its commands run, its two languages agree."""
 
 import re
-import shutil
-from pathlib import Path
 
-import biggan_cli
-from biggan_cli.cli.reference import with_reference
-from tests.conftest import TINY, run_biggan, small_cifar10
-from tests.e2e.pages import commands
-from tests.e2e.test_import_checkpoint import REF32
+import pytest
+import typer.main
+
+from biggan_cli.cli.app import app
+from biggan_cli.cli.reference import PRESETS_END, PRESETS_START, with_reference
+from biggan_cli.presets import PRESETS
+from tests.conftest import TINY, small_cifar10
+from tests.e2e.pages import READMES, ROOT, anchors, blocks, links, prose, run_page
 from tests.fakes.inception import tiny_graph
 
-ROOT = Path(biggan_cli.__file__).parent.parent
-README = ROOT / "README.md"
+README = READMES[0]
+PAGES = [*READMES, *sorted((ROOT / "examples").glob("*/README*.md"))]
+RUN = "runs/00000-digits-32-digits"
+COMING = {"runs", "watch", "compare", "report"}
+"""Have their rows in the table before their branches are merged."""
 
 
 def test_the_command_reference_is_current():
@@ -20,29 +24,18 @@ def test_the_command_reference_is_current():
     assert with_reference(text) == text, "make docs writes it anew"
 
 
-def test_every_command_of_the_readme_runs(tmp_path):
-    """In order, in one directory, with a tiny network and few steps."""
-    place = tmp_path / "output" / "model" / "32"
-    place.mkdir(parents=True)
-    for path in REF32.glob("model.ckpt.*"):
-        shutil.copy(str(path), str(place))
-    cifar = small_cifar10(tmp_path / "cifar")
-    graph = tmp_path / "inception.pb"
+def test_every_command_of_the_readme_runs(clone):
+    """In order, in one folder, with a tiny network and few steps."""
+    cifar, graph = small_cifar10(clone.folder / "cifar"), clone.folder / "inception.pb"
     graph.write_bytes(tiny_graph().SerializeToString())
-    environment = {
-        "BIGGAN_TOOLCHAIN": "emulator",
-        "BIGGAN_INCEPTION": str(graph),
-        "BIGGAN_DATA": f"cifar10:{cifar}",
-        "BIGGAN_CACHE": str(tmp_path / "cache"),
-    }
-    placeholders = {"cifar10:DIR": f"cifar10:{cifar}", "PICTURES": "runs/00000-digits-32-digits/sample/00000"}
-    trained = False
-    done = []
-    for arguments in commands(README):
+    trained = []
+
+    def smaller(arguments):
+        arguments = [{"PICTURES": f"{RUN}/sample/00000"}.get(argument, argument) for argument in arguments]
         if arguments[0] == "train":
             arguments += ["--steps", "6"] if trained else [*TINY, "--steps", "2"]
-            trained = True
-        if arguments[0] == "score" and not {"PICTURES", "--source"}.intersection(arguments):
+            trained.append(arguments)
+        if arguments[0] == "score" and not {f"{RUN}/sample/00000", "--source"}.intersection(arguments):
             arguments += ["--num", "24"]
         if arguments[0] == "bench":
             arguments += ["--batch", "2", "--rounds", "1", "--steps", "1"]
@@ -51,26 +44,60 @@ def test_every_command_of_the_readme_runs(tmp_path):
             )
         if "--kid" in arguments:
             arguments += ["--kid-subset-size", "10"]
-        arguments = [placeholders.get(argument, argument) for argument in arguments]
-        run_biggan(*arguments, cwd=tmp_path, env=environment, check=0)
-        done.append(arguments[0])
+        return arguments
+
+    variables = dict(BIGGAN_TOOLCHAIN="emulator", BIGGAN_INCEPTION=graph, BIGGAN_DATA=f"cifar10:{cifar}")
     started = ["train", "sample", "interpolate", "train", "freeze", "atc", "score"]
     deployed = ["freeze", "to-bin", "atc", "msame-run", "verify"]
     scored = ["score", "score", "score", "stats"]
     measured = ["bench", "bench"]
-    assert done == [
-        *started,
-        "import-checkpoint",
-        "sample",
-        "train",
-        "export-checkpoint",
-        *deployed,
-        *scored,
-        *measured,
+    assert run_page(README, clone, smaller, **variables) == [*started, *deployed, *scored, *measured]
+    assert (clone.folder / RUN / "interpolate" / "three-to-eight.gif").is_file()
+    assert len((clone.folder / RUN / "score" / "score.jsonl").read_text().splitlines()) == 5
+
+
+def test_the_table_of_commands_has_them_all():
+    known = set(typer.main.get_command(app).commands)
+    for page in READMES:
+        named = re.findall(r"^\| `biggan ([\w-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(named) - COMING == known - COMING
+
+
+def test_both_languages_have_the_same_commands_sections_and_numbers():
+    """Comments in blocks differ, and the generated parts are in the English one."""
+    lines = [[_without_comment(line) for block in blocks(page) for line in block.splitlines()] for page in READMES]
+    assert lines[0] == lines[1]
+    words = [_without_generated(prose(page)) for page in READMES]
+    assert len(set(_shape(text) for text in words)) == 1
+    numbers = [
+        [sorted(re.findall(r"\d[\d.,]*\d", row)) for row in text.splitlines() if row.startswith("|")] for text in words
     ]
-    assert list(tmp_path.glob("runs/00000-*/interpolate/three-to-eight.gif"))
-    (kept,) = tmp_path.glob("runs/00001-*/score/score.jsonl")
-    assert len(kept.read_text().splitlines()) == 4
+    assert numbers[0] == numbers[1]
+    for preset in PRESETS:
+        assert f"| `{preset}` |" in READMES[1].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    for target, place, anchor in links(page):
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), target
+
+
+def _without_comment(line):
+    return re.split(r"\s{2,}", line.strip())[0]
+
+
+def _without_generated(text):
+    """Without the presets, whose table is made in English, and the reference."""
+    text = re.sub(f"{PRESETS_START}.*{PRESETS_END}", "", text, flags=re.DOTALL)
+    text = re.sub(r"^\|[^\n]*\n\|---\|---\|---\|\n\| `seed`.*?\n\n", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^## Command reference.*", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _shape(text):
+    """Headings, rows and points, in order."""
+    return tuple(re.findall(r"^(?:#+ |\||- |<!--)", text, re.MULTILINE))
 
 
 def test_the_targets_of_the_makefile_are_listed():
