@@ -172,6 +172,11 @@ def _stops(config: Dict[str, Any]) -> List[str]:
     """Takes what says between which classes from the settings of an interpolation."""
     if "start" in config:  # before there were paths
         return ["--from", config.pop("start"), "--to", config.pop("end")]
+    if config.get("loop") and config.get("format") in ("gif", "webp"):
+        config.pop("loop")  # so are these played
+    seeds = config.get("seeds") or []
+    if seeds and isinstance(seeds[0], list):  # those of each stop, which are the same where only the class moves
+        config["seeds"] = seeds[0] if config.get("mode") == "class" else [seed for stop in seeds for seed in stop]
     path, flags = config.pop("path"), config.pop("flags")
     grid = config.pop("grid", None)
     words = [word for pair in zip(flags, path) for word in pair] if len(flags) == len(path) else []

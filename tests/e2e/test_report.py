@@ -129,10 +129,10 @@ def test_it_says_what_is_in_the_run(reported, page):
         *(score["sentence"] for score in scores),
         *(f"{entry['max_abs']:.2g}" for entry in compared),
         "emulated ascend310_b1_force_fp16",
-        "three to eight: 3 frames",
+        "three to eight: 4 frames",
         "5,658",
         "Finished: step 4 of 4",
-        "biggan interpolate --from three --to eight --seeds 0-3 --frames 3",
+        "biggan interpolate --from three --to eight --grid 2x2 --seeds 0-3 --frames 3",
         "biggan atc --toolchain emulator",
         "biggan score --is --fid --checkpoint 2 --splits 2 --num 40",
     ):
