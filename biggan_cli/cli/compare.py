@@ -42,9 +42,9 @@ def compare(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Compare runs at the same step: how they are configured, their losses, speed and scores, and who is ahead.
+    """Compare runs at the same step: settings, losses, scores.
 
-    Example: biggan compare 3 4
+    Example: biggan compare 0 1
     """
     if step is not None:
         validate_count("--step", step)

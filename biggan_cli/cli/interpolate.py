@@ -28,7 +28,7 @@ def interpolate(
     ] = None,
     path: Annotated[
         Optional[str],
-        typer.Option("--path", metavar="A,B,C", help="Several classes, one after the other.", show_default=False),
+        typer.Option("--path", metavar="A,B,C", help="Several classes in turn.", show_default=False),
     ] = None,
     mode: Annotated[
         str,
@@ -104,7 +104,7 @@ def interpolate(
     device: options.DrawnDeviceOption = "cpu",
     batch: options.DrawnBatchOption = DRAW_BATCH,
 ) -> None:
-    """Morph one class into another: an animation, its frames, or a film strip.
+    """Morph one class into another: a GIF, a film, frames.
 
     Example: biggan interpolate --from three --to eight
     """

@@ -32,7 +32,7 @@ def report(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show a run in one HTML file: pictures, curves, scores, precision, and the commands that made it.
+    """Show a run in one HTML file, with the commands of it.
 
     Example: biggan report
     """

@@ -11,7 +11,7 @@ _PIPE = 10000
 
 
 def runs(outdir: options.OutdirOption = Path("runs"), as_json: options.JsonOption = False) -> None:
-    """List all runs: what each is, how far it is, whether it still runs, and its best scores.
+    """List all runs: state, step, best FID and IS, age.
 
     Example: biggan runs
     """

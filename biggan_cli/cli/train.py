@@ -194,8 +194,8 @@ def train(
         Optional[str],
         _field(
             "on_collapse",
-            "What happens when a monitor finds the run spoilt; rollback: back to before the first sign, then on with "
-            "other data and half the rates. Numbers that are not finite end a run unless it may go back.",
+            "When a monitor finds the run spoilt: say so, end it, or go back to before the first sign, then on with "
+            "other data and half the rates. What is not finite ends it unless it may go back.",
             _WATCHING,
             choices=configs.ON_COLLAPSE,
         ),

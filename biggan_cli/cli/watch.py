@@ -29,10 +29,12 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Show it once and stop.")] = False,
     outdir: options.OutdirOption = Path("runs"),
 ) -> None:
-    """Watch a run from another terminal: losses, speed, scores, what it says. In a pipe, a line for each record. It
-    ends with the run: exit code 0 when that is finished, 1 when it stopped or failed; Ctrl-C leaves with 130.
+    """Watch a run from another terminal, until it ends.
 
-    Example: biggan watch 3
+    In a pipe, a line for each record. The exit code is 0 when the run is
+    finished, 1 when it stopped or failed; Ctrl-C leaves it with 130.
+
+    Example: biggan watch
     """
     from biggan_cli.core import watch as core
     from biggan_cli.core import watch_words
