@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterator
 
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import FULL, disk_full, whole_file
+from biggan_cli.rundir import FULL, cannot_be_written, whole_file
 
 
 def check_free(out: Path, flag: str = "--out") -> None:
@@ -46,4 +46,4 @@ def made_whole(out: Path, folder: bool = False) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise disk_full(out.absolute().parent, error) from error
+        raise cannot_be_written(out.absolute().parent, error) from error

@@ -9,7 +9,7 @@ from biggan_cli.core.report_data import gather
 from biggan_cli.core.report_page import page
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import FULL, RunDir, disk_full, expanded, whole_file
+from biggan_cli.rundir import FULL, RunDir, cannot_be_written, expanded, whole_file
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import ReportConfig
 
@@ -44,7 +44,7 @@ def report_of(run: RunDir, settings: ReportConfig, report: Report) -> ReportResu
                 temporary.write_bytes(text)
         except OSError as error:
             if error.errno in FULL:
-                raise disk_full(out.absolute().parent, error) from error
+                raise cannot_be_written(out.absolute().parent, error) from error
             raise StepFailed(f"{out} cannot be written: {(error.strerror or str(error)).lower()}") from error
     else:
         described = configs.asdict(settings)

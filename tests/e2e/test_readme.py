@@ -34,12 +34,12 @@ def test_every_command_of_the_readme_runs(clone):
             arguments[2] = f"{RUN}/stats.jsonl"  # for there is one run
         if arguments[0] == "interpolate":
             arguments += ["--frames", "3", "--grid", "2x1"]
-        if "--neighbours" in arguments or "--num" in arguments and arguments[0] == "sample":
+        if arguments[0] == "sample" and {"--neighbours", "--out"}.intersection(arguments):
             arguments += ["--num", "10"]
         if arguments[0] == "train":
             arguments += ["--steps", "6"] if trained else [*TINY, "--steps", "2"]
             trained.append(arguments)
-        if arguments[:1] == ["sample"] and "--score" in arguments:
+        if arguments[0] == "sample" and "--score" in arguments:
             arguments += ["--score-num", "24"]
         if arguments[0] == "score" and not {f"{RUN}/sample/00000", "--source"}.intersection(arguments):
             arguments += ["--num", "24"]
