@@ -67,6 +67,15 @@ RunArgument = Annotated[
         autocompletion=runs,
     ),
 ]
+AnyRunArgument = Annotated[
+    Optional[str],
+    typer.Argument(
+        metavar="RUN",
+        help="A run's directory, number or name; none: the latest.",
+        show_default=False,
+        autocompletion=runs,
+    ),
+]
 OutdirOption = Annotated[
     Path,
     typer.Option(

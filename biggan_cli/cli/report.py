@@ -15,7 +15,7 @@ MOST_GRIDS = 200
 
 
 def report(
-    run: options.RunArgument = None,
+    run: options.AnyRunArgument = None,
     out: Annotated[
         Optional[str],
         typer.Option(
@@ -32,7 +32,7 @@ def report(
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show a run in one HTML file, with the commands of it.
+    """Show a run in one HTML file: pictures, curves, scores.
 
     Example: biggan report
     """

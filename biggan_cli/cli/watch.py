@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, Optional
+from typing import Callable, Iterable, Iterator
 
 import typer
 from typing_extensions import Annotated
@@ -13,19 +13,9 @@ from typing_extensions import Annotated
 from biggan_cli.cli import console, options
 from biggan_cli.errors import StepFailed
 
-RunToWatch = Annotated[
-    Optional[str],
-    typer.Argument(
-        metavar="RUN",
-        help="A run's directory, number or name; none: the latest.",
-        show_default=False,
-        autocompletion=options.runs,
-    ),
-]
-
 
 def watch(
-    run: RunToWatch = None,
+    run: options.AnyRunArgument = None,
     once: Annotated[bool, typer.Option("--once", help="Show it once and stop.")] = False,
     outdir: options.OutdirOption = Path("runs"),
 ) -> None:
