@@ -73,11 +73,14 @@ def run(
                     remaining_seconds=record["remaining_seconds"],
                 )
             began = time.perf_counter()
+            drawing = step == train.steps or step % train.sample_every == 0
+            if drawing:  # before it is saved: a run that is killed in between goes on from before its grid
+                sample(step)
             if keeping:
                 signals.save_asked = False
                 save(step, last)
             finished = step == train.steps or monitors.finished is not None
-            if finished or signals.received is not None or step % train.sample_every == 0:
+            if not drawing and (finished or signals.received is not None):
                 sample(step)
             ticks.add_maintenance(time.perf_counter() - began)
             if last or finished:

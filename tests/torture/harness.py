@@ -26,8 +26,8 @@ SETTINGS = [*TINY, "--save-every", "2", "--log-every", "3", "--sample-every", "4
 PHASES = ("starting", "stepping", "saving", "drawing")
 _STARTING = 4.0
 """Seconds within which a process that is only starting is killed."""
-_LINES = (rb"step (\d+)/", rb"saved \S*model-(\d+)", rb"saved \S*model-(\d+)", rb"drew \S*step_(\d+)")
-"""One of them sets a kill off: before a save, or after one and before a grid or the next step, or after a grid."""
+_LINES = (rb"step (\d+)/", rb"saved \S*model-(\d+)", rb"drew \S*step_(\d+)", rb"drew \S*step_(\d+)")
+"""One of them sets a kill off: before a grid or a save, or after a save, or between a grid and the save after it."""
 _SPAN = 0.25
 """Seconds after a line within which a kill falls: some steps, saves and grids of a tiny network."""
 _TIMES = re.compile(r"second|bytes")
@@ -139,12 +139,14 @@ def _seen(run: RunDir, number: int, resumed_at: int) -> Kill:
     step = said[-1][1] if said else resumed_at
     if left and left[0].startswith(".step"):
         phase = "drawing"
-    elif left or lone or (said and said[-1][0] == "step" and step % 2 == 0):
+    elif left or lone or (said and said[-1][0] == "drew"):
         phase = "saving"
     elif not begun or not said:
         phase = "starting"
-    elif said[-1][0] == "saved" and step % 4 == 0:
+    elif said[-1][0] == "step" and step % 4 == 0:
         phase = "drawing"
+    elif said[-1][0] == "step" and step % 2 == 0:
+        phase = "saving"
     else:
         phase = "stepping"
     return Kill(number, phase, step, resumed_at, " ".join([*left, *sorted(lone)]))
