@@ -154,11 +154,16 @@ def test_sigusr1_saves_after_the_step_and_changes_nothing_else():
     ]
 
 
+def test_what_is_saved_has_its_grid_already_but_a_signal_saves_first():
+    told, _, _, _ = told_of({7: lambda: os.kill(os.getpid(), signal.SIGTERM)}, save_every=5)
+    assert [entry for entry in told if entry[0] != "record"] == [("draw", 5), ("save", 5), ("save", 7), ("draw", 7)]
+
+
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
 def test_a_run_that_a_signal_ends_goes_on_with_the_same_records(number):
     _, records, _, _ = told_of({})
     told, before, ended, ticks = told_of({5: lambda: os.kill(os.getpid(), number)})
-    assert ended == number and told[-2:] == [("save", 5), ("draw", 5)]
+    assert ended == number and told[-2:] == [("draw", 5), ("save", 5)]
     _, after, _, _ = told_of({}, first=6, begun=ticks.begun())
     assert [(r["step"], r["steps_in_record"], r["d_loss"]) for r in before + after] == [
         (r["step"], r["steps_in_record"], r["d_loss"]) for r in records
