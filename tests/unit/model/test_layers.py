@@ -156,4 +156,5 @@ def test_self_attention(fused):
     shares = np.exp(scores - scores.max(-1, keepdims=True))
     shares /= shares.sum(-1, keepdims=True)
     attended = np.einsum("npq,nqc->npc", shares, pooled(conv1x1(x, "g"))).reshape(2, 4, 4, 8)
-    np.testing.assert_allclose(ours, x + 0.7 * conv1x1(attended, "output"), atol=1e-5)
+    # Scores of up to 50 have roundings of 4e-6, which the exponential makes relative ones of shares; outputs reach 10.
+    np.testing.assert_allclose(ours, x + 0.7 * conv1x1(attended, "output"), atol=5e-5)
