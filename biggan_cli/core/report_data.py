@@ -1,5 +1,6 @@
 """What a run has to tell, read from its files into plain values. A damaged file costs what is in it, no more."""
 
+import contextlib
 import json
 import math
 import re
@@ -16,8 +17,9 @@ from biggan_cli.config import RunRecord
 from biggan_cli.core.grids import GRID_CLASSES, GRID_COLUMNS
 from biggan_cli.core.report_commands import USUAL, Command, commands
 from biggan_cli.core.report_pictures import Animation, Picture, animation, mosaic, still
+from biggan_cli.core.run_states import state_of
 from biggan_cli.core.score_words import numbers
-from biggan_cli.errors import BigganError
+from biggan_cli.errors import BigganError, StepFailed
 from biggan_cli.rundir import Finished, RunDir, finished_in, read_json, sha256
 
 T = TypeVar("T")
@@ -28,7 +30,6 @@ DAMAGE = (
 """What reading a file raises that is not what it should be; SyntaxError is Pillow's, of a broken PNG."""
 _GRID = re.compile(r"step_(\d+)\.png")
 _SHEETS, _MORPHS = 12, 6
-_SEEN = ("running", "finished", "stopped", "failed")
 
 
 class Grid(NamedTuple):
@@ -228,13 +229,13 @@ def _checkpoints(reader: Reader) -> Tuple[Optional[int], Optional[Mapping[str, A
 
 
 def _standing(reader: Reader, record: Optional[RunRecord], latest: Optional[int], ticks) -> Standing:
-    """What ``state.json`` says; of a run of before, what its checkpoints and records say."""
-    said = reader.attempt(reader.run.path / "state.json", read_json, {})
+    """What ``state.json`` says, if its process is there; of a run of before, what its checkpoints and records say."""
+    if isinstance(reader.attempt(reader.run.state, read_json, None), dict):
+        with contextlib.suppress(StepFailed):
+            found = state_of(reader.run)
+            return Standing(found.state, found.step, found.steps, found.why)
     step = max([latest or 0, *(int(tick["step"]) for tick in ticks[-1:])])
     steps = record.config.train.steps if record else None
-    if isinstance(said, dict) and said.get("state") in _SEEN and isinstance(said.get("step"), int):
-        why = said.get("why")
-        return Standing(said["state"], said["step"], said.get("steps") or steps, str(why) if why else None)
     if record and record.data_digest is None:
         return Standing("imported", step, None)
     if steps is not None and step >= steps:

@@ -118,6 +118,8 @@ def test_the_state_of_a_run_is_what_its_file_says(tmp_path):
     run = begun(tmp_path)
     write_json(run.path / "state.json", dict(schema=1, state="failed", step=70, steps=400, why="the loss is <nan>"))
     assert "Failed: step 70 of 400, the loss is &lt;nan&gt;." in text_of(run)[1]
+    write_json(run.path / "state.json", dict(schema=1, state="running", step=70, steps=400, why=None))
+    assert "Stopped: step 70 of 400, its process is gone." in text_of(run)[1]
 
 
 def test_an_imported_run(tmp_path):
