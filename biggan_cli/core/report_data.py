@@ -162,7 +162,8 @@ def gather(run: RunDir, most_grids: int) -> RunData:
     record = reader.attempt(run.config, lambda path: configs.from_json(read_json(path), path.name), None)
     if record is None and not run.config.exists():
         reader.note("config.json is missing")
-    ticks = [tick for tick in reader.lines(run.stats) if _is_number(tick.get("step"))]
+    lines = reader.lines(run.stats)
+    ticks = [tick for tick in lines if _is_number(tick.get("step")) and "rollback" not in tick]
     results = {command: reader.results(command) for command in USUAL}
     latest, origin = _checkpoints(reader)
     grids = sorted((int(match.group(1)), path) for path, match in _matching(run.samples, _GRID))
