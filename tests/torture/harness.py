@@ -63,7 +63,7 @@ def run_torture(folder: Path, kills: int, steps: int, seed: int, arguments: Sequ
     while len(done) < kills:
         number = len(done) + 1
         command = [BIGGAN, "train", "--resume", str(run.path)] if run else [BIGGAN, "train", *settings]
-        reached = _latest(run) if run else 0
+        reached, built = (_latest(run), len(_sessions(run)) - 1) if run else (0, 0)
         goal = max(reached + 1, number * steps // (kills + 1))
         killed = _killed([*command, "--outdir", str(folder / "killed")], goal, number % 8 == 0, random_)
         found = _runs(folder / "killed")
@@ -71,7 +71,7 @@ def run_torture(folder: Path, kills: int, steps: int, seed: int, arguments: Sequ
             continue  # it was killed before it had a run: the next one is as new
         run = found[0]
         assert killed, f"the training ended by itself before kill {number}"
-        kill = _seen(run, number, reached)
+        kill = _seen(run, number, reached, built)
         done.append(kill)
         tell(f"{kill.number:4}  step {kill.step:5}  {kill.phase:9} {kill.left}")
     last = subprocess.run([BIGGAN, "train", "--resume", str(run.path)], capture_output=True)
@@ -125,11 +125,17 @@ def _killed(command: Sequence[str], goal: int, starting: bool, random_: random.R
     return killed
 
 
-def _seen(run: RunDir, number: int, resumed_at: int) -> Kill:
-    """Where a kill fell, from what it left."""
-    own = re.split(r"(?m)^.* building the training graph$", run.log.read_text(errors="replace"))
-    lines = own[-1].splitlines() if len(own) > 1 else []
-    begun = len(own) - 1
+def _sessions(run: RunDir) -> List[str]:
+    """What the log says before the first graph was built, and after each."""
+    log = run.log.read_text(errors="replace") if run.log.exists() else ""
+    return re.split(r"(?m)^.* building the training graph$", log)
+
+
+def _seen(run: RunDir, number: int, resumed_at: int, built: int) -> Kill:
+    """Where a kill fell, from what it left; ``built``: graphs until then, by earlier processes."""
+    own = _sessions(run)
+    begun = len(own) - 1 > built
+    lines = own[-1].splitlines() if begun else []
     said = [re.search(r" (step|saved|drew) (?:\S*model-|\S*step_)?(\d+)", line) for line in lines]
     said = [(match.group(1), int(match.group(2))) for match in said if match]
     left = sorted(path.name for path in run.checkpoints.iterdir() if path.name.startswith("."))
@@ -141,7 +147,7 @@ def _seen(run: RunDir, number: int, resumed_at: int) -> Kill:
         phase = "drawing"
     elif left or lone or (said and said[-1][0] == "drew"):
         phase = "saving"
-    elif not begun or not said:
+    elif not said:
         phase = "starting"
     elif said[-1][0] == "step" and step % 4 == 0:
         phase = "drawing"
