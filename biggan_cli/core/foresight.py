@@ -135,7 +135,8 @@ def _disk(config: RunConfig, dataset: Dataset, left: int, place: Path) -> Dict[s
 def _with_measured(
     plan: TrainPlan, config: RunConfig, dataset: Dataset, options: Mapping, left: int, report: Report
 ) -> TrainPlan:
-    train = configs.replace(config.train, init_from=None)  # the values that it starts with change nothing here
+    # The values that it starts with change nothing here, and fewer steps than are measured would end the data.
+    train = configs.replace(config.train, init_from=None, steps=configs.MAX_COUNT)
     config = configs.replace(config, train=train)
     load()
     if train.device == "npu":

@@ -39,7 +39,7 @@ def with_power_iteration(values, moments, model: ModelConfig):
                 u = tf.placeholder(tf.float32, values[sn_u_name(name)].shape)
                 vectors[u.name] = values[sn_u_name(name)]
                 next_u, v = layers.power_iteration(value, u, weight)
-                value = layers.spectral_norm(value, next_u, v, weight)
+                value, _ = layers.spectral_norm(value, next_u, v, weight)
             weights[name] = value
         embedding = class_embedding(weights, tf.reshape(y, [-1]), model)
         images = generator(weights, z, embedding, model, lambda x, name: moments[name], fused=False)

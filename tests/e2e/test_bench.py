@@ -54,8 +54,8 @@ def test_the_parts_are_the_step(measured):
         assert row["outside_share"] == pytest.approx(outside / row["seconds_per_step"])
         assert row["pipeline_times_step"] == pytest.approx(row["seconds_per_step"] / row["pipeline_seconds"])
         assert [len(turn) for turn in row["seconds_of_steps"]] == [1, 1]
-        if row["memory_bytes"] is not None:  # of each row alone: TensorFlow is in it, and the rows before are not
-            assert 50 << 20 < row["memory_bytes"] < 1.5 * measured["rows"][0]["memory_bytes"]
+        if row["memory_bytes"] is not None:  # of each row alone; a copied process shares some
+            assert 50 << 20 < row["memory_bytes"] < 3 * measured["rows"][0]["memory_bytes"]
         assert row["gpu_memory_bytes"] is None
 
 

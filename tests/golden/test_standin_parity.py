@@ -20,7 +20,7 @@ from tests.fakes.inception import blobs, full_graph, weights, weights_digest, we
 pytestmark = pytest.mark.slow
 
 GOLDEN = json.loads((Path(__file__).parent / "inception_standin_64.json").read_text())
-ROUNDING = 3e-5  # torch-fidelity differs by half of it from itself with another number of threads
+ROUNDING = 5e-5  # torch-fidelity differs by a third of it from itself with other threads; AVX-512 by 3.7e-5 from AVX2
 SAME = 1e-5
 """Of scores, relative: what torch-fidelity's own runs differ by."""
 ELSEWHERE = {
