@@ -439,7 +439,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StepFailed(f"{path} is missing") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a UnicodeDecodeError is one of the first kind
         raise StepFailed(f"{path} is damaged: {error}") from error
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 import typer
@@ -277,6 +278,7 @@ def train(
     """
     if no_measure and not dry_run:
         raise UsageError("--no-measure is for --dry-run: training takes its steps", fix="leave --no-measure out")
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until there are steps, there is nothing to save
     places = job.places(context.args, data, outdir, data_url, train_url)
     values = options.given(
         data=places.data,

@@ -81,7 +81,7 @@ def state_of(run: RunDir) -> RunState:
     try:
         stored = read_json(run.state)
         state = _stored(stored, held)
-    except (StepFailed, OSError, KeyError, TypeError, ValueError):
+    except (StepFailed, OSError, KeyError, TypeError, ValueError, OverflowError):
         state = _derived(run, held)
     if state.state == RUNNING and held is None:
         return state._replace(state=STOPPED, why="its process is gone")
@@ -128,11 +128,15 @@ def last_records(run: RunDir, count: int) -> List[Dict[str, Any]]:
 
 def parsed_record(line: bytes) -> Optional[Dict[str, Any]]:
     """A line of ``stats.jsonl``; None where it is damaged."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         record = json.loads(line.decode("utf-8"))
         if isinstance(record, dict) and _is_record(record):
             return record
     return None
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _is_record(record: Dict[str, Any]) -> bool:
@@ -140,22 +144,39 @@ def _is_record(record: Dict[str, Any]) -> bool:
     means = ("d_loss", "g_loss", "real_logit", "fake_logit")
     return (
         isinstance(record.get("step"), int)
-        and all(isinstance(record.get(name), (int, float)) for name in ("seconds_per_step", "images_per_second"))
-        and all(name in record and isinstance(record[name], (int, float, type(None))) for name in means)
+        and all(_is_finite(record.get(name)) for name in ("seconds_per_step", "images_per_second"))
+        and all(name in record and (record[name] is None or _is_finite(record[name])) for name in means)
     )
 
 
 def scores_of(run: RunDir) -> List[Score]:
-    """The scores that are kept with the run, in their order; damaged lines do not count."""
+    """The scores that are kept with the run, in their order.
+
+    Damaged lines do not count, and neither do those of steps that a rollback went back before.
+    """
     try:
         lines = run.score.read_bytes().splitlines()
     except OSError:
         return []
-    found = []
+    found, back_to = [], _rollbacks(run)
     for line in lines:
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            found.append(_score(json.loads(line.decode("utf-8"))))
-    return [score for score in found if score.values]
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            record = json.loads(line.decode("utf-8"))
+            score, before = _score(record), record.get("training", {}).get("rollbacks")
+            late = [n for n, step in back_to.items() if before is not None and n > before and (score.step or 0) > step]
+            if score.values and not late:
+                found.append(score)
+    return found
+
+
+def _rollbacks(run: RunDir) -> Dict[int, int]:
+    """Number of a rollback → the step that it went back to."""
+    with contextlib.suppress(StepFailed, OSError):
+        if record_of_run(run).config.train.rollbacks:
+            lines = (line for line in run.stats.read_bytes().splitlines() if b'"rollback"' in line)
+            with contextlib.suppress(ValueError, KeyError):
+                return {entry["rollback"]: entry["step"] for entry in map(json.loads, lines)}
+    return {}
 
 
 def _score(record: Dict[str, Any]) -> Score:

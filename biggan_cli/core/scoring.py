@@ -86,7 +86,11 @@ class Scoring:
         of = {name: record[name] for name in ("extractor", "reference")}
         of = dict(of, count=record["samples"]["count"])
         for name in monitors.scored(checkpoint.step, values, of):
-            checkpoints.mark_best(self._run, name, checkpoint.step, values[name], of)
+            try:
+                checkpoints.mark_best(self._run, name, checkpoint.step, values[name], of)
+            except OSError as error:  # a full disk: training goes on
+                text = f"{self._run.best(name)} is not kept: {error.strerror or error}"
+                self._report("warning", text=text)
         self._report("line", text=_line(record, monitors))
         monitors.judge(checkpoint.step, values["fid"])
 
@@ -121,9 +125,9 @@ class Scoring:
 def _lines(run: RunDir) -> Iterator[Mapping[str, Any]]:
     """The whole lines of ``score.jsonl``."""
     if run.score.is_file():
-        for line in run.score.read_text(encoding="utf-8").splitlines():
+        for line in run.score.read_bytes().splitlines():
             try:
-                record = json.loads(line)
+                record = json.loads(line.decode("utf-8"))
             except ValueError:
                 continue
             if isinstance(record, dict):

@@ -1,6 +1,8 @@
 """Train a new run, or carry on with one."""
 
 import contextlib
+import itertools
+import os
 import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Union
@@ -19,11 +21,12 @@ from biggan_cli.core.grids import ProgressGrids, write_reals
 from biggan_cli.core.npu import Part
 from biggan_cli.core.plan import announce
 from biggan_cli.core.reporting import Report, logged
+from biggan_cli.core.run_states import last_records
 from biggan_cli.core.score_caveats import Job as ScoreJob
 from biggan_cli.data import classes, datasets, pipeline
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import Interrupted, StepFailed, UsageError
-from biggan_cli.rundir import RunDir, check_writable, create_run, free_megabytes, open_run, write_json
+from biggan_cli.rundir import RunDir, check_writable, create_run, free_megabytes, open_run, read_json, write_json
 from biggan_cli.runtime.device import npu_looped, open_session, require
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf
@@ -131,7 +134,7 @@ def resume(
             stored = record_of(checkpoint)
         record = configs.replace(stored, config=configs.resume_with(stored, values, preset, str(run)))
         reached, steps = checkpoint.step if checkpoint else 0, record.config.train.steps
-        if reached >= steps:
+        if reached >= steps and (dry_run or _is_over(run)):
             raise UsageError(
                 f"{run} is finished: it is at step {reached}, and --steps {steps} asks for no more",
                 fix=f"biggan train --resume {run} --steps {2 * reached}",
@@ -154,6 +157,12 @@ def resume(
         if gone:
             report("line", text=f"{gone} had this run, and is gone without having let go: taken over")
         run.remove_leftovers()
+        for folder in (run.checkpoints, run.samples):
+            folder.mkdir(exist_ok=True)
+        if checkpoint is None:
+            _keep_records(run, record.config.train.save_every, report)
+        for text in checkpoints.mend_marks(run, checkpoint):
+            report("warning", text=text)
         _say_what_is_unsound(run, checkpoint, faults, report)
         if faults:
             checkpoints.go_back(run, checkpoint)
@@ -162,10 +171,34 @@ def resume(
         announce(record, npu, dataset, where, report)
         if stored.data_digest is None:
             report("line", text="pictures of the steps from here on use standing statistics; --bn moving is there")
+        if stored.data_digest is None or not run.reals.exists():
             write_reals(run, dataset)
         after_save(run)
         job = _Job(run, record, npu, options, dataset, signals, state, report, after_save, score_job)
         return _train(job, checkpoint)
+
+
+def _is_over(run: RunDir) -> bool:
+    """Whether a run at its last step was ended there; killed before that, its last score may be missing."""
+    if not run.state.exists():
+        return True
+    with contextlib.suppress(StepFailed):
+        said = read_json(run.state)
+        return isinstance(said, dict) and said.get("state") == "finished"
+    return False
+
+
+def _keep_records(run: RunDir, save_every: int, report: Report) -> None:
+    """Records of steps that were saved, of which no checkpoint is there any more, are not written over."""
+    last = last_records(run, 1)
+    if last and last[-1]["step"] > save_every:
+        aside = next(path for path in (run.path / f"stats-{n}.jsonl" for n in itertools.count(1)) if not path.exists())
+        os.replace(str(run.stats), str(aside))
+        report(
+            "warning",
+            text=f"{run} has records up to step {last[-1]['step']} and no checkpoint: it starts again, "
+            f"and they are kept in {aside}",
+        )
 
 
 def _reading(report: Report) -> Callable[[int, int], None]:
@@ -298,6 +331,9 @@ def _train_part(
         if count > 1:
             handles = handles._replace(train_op=npu_looped(session, handles.train_op, count))
         remembered = checkpoint.record.get("watch", {}) if checkpoint else {}
+        best = remembered.get("scores", {}).get("best", {})
+        if any(entry["step"] not in checkpoints.steps(run) for entry in best.values()):
+            remembered = dict(remembered, scores={})  # what was best is gone: what comes is measured by itself
         monitors = Monitors(config.train, handles.names, remembered, report)
         scores = scoring.Scoring(run, job.score, config.train.rollbacks, records, report) if job.score else None
 

@@ -8,8 +8,11 @@ Training compares the sums of what it goes on from. What only reads compares siz
 every tensor, and of the index, as it reads them.
 """
 
+import contextlib
 import functools
+import hashlib
 import itertools
+import json
 import os
 import re
 import shutil
@@ -75,7 +78,8 @@ def save(
         _write(write, work / prefix.name)
         files = sorted(work.iterdir())
         sums = {path.name: dict(bytes=path.stat().st_size, sha256=sha256(path)) for path in files}
-        record = dict(schema=SCHEMA, step=step, files=sums, best=best(run), **description)
+        record = dict(schema=SCHEMA, step=step, files=sums, best=_there(run, _marks(run)[0]), **description)
+        record["sum"] = _sum_of(record)
         write_json(work / "record", record)
         for path in files:
             flush_to_disk(path)
@@ -105,18 +109,51 @@ def best(run: RunDir) -> Dict[str, Dict[str, Any]]:
     Raises:
         StepFailed: what was said is damaged.
     """
-    there, marked = steps(run), _marked(run)
-    return {metric: entry for metric, entry in marked.items() if entry["step"] in there}
+    marked, damaged = _marks(run)
+    for metric in damaged:
+        raise StepFailed(
+            f"{run.best(metric)} is damaged: it names no step", fix="remove it: it only names a checkpoint"
+        )
+    return _there(run, marked)
 
 
-def _marked(run: RunDir) -> Dict[str, Dict[str, Any]]:
-    found = {metric: read_json(run.best(metric)) for metric in BEST if run.best(metric).exists()}
-    for metric, entry in found.items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
-            raise StepFailed(
-                f"{run.best(metric)} is damaged: it names no step", fix="remove it: it only names a checkpoint"
-            )
-    return found
+def mend_marks(run: RunDir, checkpoint: Optional[Checkpoint]) -> List[str]:
+    """Put marks of the best that are damaged into ``unsound/``, and those of the checkpoint in their place.
+
+    Returns:
+        A sentence for each.
+    """
+    told = []
+    for metric in _marks(run)[1]:
+        run.unsound.mkdir(exist_ok=True)
+        os.replace(str(run.best(metric)), str(run.unsound / run.best(metric).name))
+        before = checkpoint.record.get("best", {}).get(metric) if checkpoint else None
+        if before:
+            write_json(run.best(metric), before)
+        told.append(f"{run.best(metric)} was damaged, and is kept aside in {run.unsound}")
+    return told
+
+
+def _marks(run: RunDir) -> Tuple[Dict[str, Dict[str, Any]], List[str]]:
+    """Metric → what :func:`mark_best` said; and the metrics of which it is damaged."""
+    found: Dict[str, Dict[str, Any]] = {}
+    damaged = []
+    for metric in BEST:
+        if run.best(metric).exists():
+            try:
+                entry = read_json(run.best(metric))
+            except StepFailed:
+                entry = None
+            if isinstance(entry, dict) and isinstance(entry.get("step"), int):
+                found[metric] = entry
+            else:
+                damaged.append(metric)
+    return found, damaged
+
+
+def _there(run: RunDir, marked: Mapping[str, Dict[str, Any]]) -> Dict[str, Dict[str, Any]]:
+    saved = steps(run)
+    return {metric: entry for metric, entry in marked.items() if entry["step"] in saved}
 
 
 def newest_sound(run: RunDir, not_after: Optional[int] = None) -> Tuple[Optional[Checkpoint], Dict[int, str]]:
@@ -157,7 +194,7 @@ def go_back(run: RunDir, checkpoint: Checkpoint, folder: Optional[Path] = None) 
         if step > checkpoint.step:
             _set_aside(run.checkpoint_prefix(step), folder or run.unsound)
     there = steps(run)
-    for metric, entry in _marked(run).items():
+    for metric, entry in _marks(run)[0].items():
         if entry["step"] > checkpoint.step:
             before = checkpoint.record.get("best", {}).get(metric)
             if before and before["step"] in there:
@@ -307,6 +344,8 @@ def _opened(run: RunDir, step: int) -> Checkpoint:
     record = read_json(_record_of(prefix))
     if not _is_record(record):
         raise StepFailed(f"{_record_of(prefix)} is damaged: it is no record of a checkpoint", hint=_other(prefix))
+    if record.get("sum", _sum_of(record)) != _sum_of(record):  # those of before have none
+        raise StepFailed(f"{_record_of(prefix)} is damaged: it is not what was written", hint=_other(prefix))
     checkpoint = Checkpoint(prefix, step, record)
     _check_files(checkpoint)
     return checkpoint
@@ -325,6 +364,12 @@ def _fault(run: RunDir, step: int) -> Optional[str]:
     except OSError as error:
         return f"{error.filename} cannot be read: {error.strerror}"
     return None
+
+
+def _sum_of(record: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a record says but for this."""
+    said = json.loads(json.dumps({key: value for key, value in record.items() if key != "sum"}))
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _is_record(record: Any) -> bool:
@@ -375,12 +420,16 @@ def _files_of(prefix: Path) -> List[Path]:
 def _remove_old(run: RunDir, keep: int, spare: Collection[int]) -> None:
     """What is older than the last ``keep`` checkpoints and is not the best; also what a killed save left of one."""
     last = steps(run)[-keep:]
-    kept = {*last, *spare, *(entry["step"] for entry in best(run).values())}
+    marked, damaged = _marks(run)
+    if damaged:  # whatever they name is not removed
+        return
+    kept = {*last, *spare, *(entry["step"] for entry in marked.values())}
     there = (_FILE.match(path.name) for path in run.checkpoints.glob("model-*.*"))
     for step in {int(match.group(1)) for match in there if match}:
         if step < last[0] and step not in kept:
             for path in _files_of(run.checkpoint_prefix(step)):
-                path.unlink()
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
 
 
 def _set_aside(prefix: Path, folder: Path) -> None:

@@ -83,7 +83,7 @@ def run(
             if not drawing and (finished or signals.received is not None):
                 sample(step)
             ticks.add_maintenance(time.perf_counter() - began)
-            if last or finished:
+            if last or finished or (keeping and signals.received is not None):
                 return None if finished else signals.received
     return None
 

@@ -54,7 +54,8 @@ class Collapsed(StepFailed):
     Attributes:
         monitor: its name.
         step: where it was found.
-        last_good: the last step before the first sign of it.
+        last_good: the last step that is sound for sure. A step shows what the steps before it made of the weights:
+            the one right before the first sign may have spoilt them.
     """
 
     def __init__(self, monitor: str, message: str, step: int, last_good: int, fix: Optional[str] = None):
@@ -102,15 +103,15 @@ class Monitors:
             return
         if wrong:
             message = f"a loss or gradient is not finite at step {step}: {', '.join(wrong)}"
-            raise Collapsed("finite", message, step, step - count)
+            raise Collapsed("finite", message, step, max(0, step - 2 * count))
         for name, monitor in self._monitors.items():
             found = monitor.look(step, count, values)
             if found:
-                self._alarm(name, step, found, monitor.since - 1)
+                self._alarm(name, step, found, max(0, monitor.since - 1 - count))
 
     def last_good(self) -> List[int]:
         """The steps at which the run was sound for sure, in the eyes of each monitor that doubts it by now."""
-        signs = [monitor.since - 1 for monitor in self._monitors.values() if monitor.since is not None]
+        signs = [max(0, monitor.since - 2) for monitor in self._monitors.values() if monitor.since is not None]
         return signs + ([self._scores["sound_step"]] if "sound_step" in self._scores else [])
 
     @property

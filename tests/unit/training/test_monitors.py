@@ -44,7 +44,7 @@ def test_a_number_that_is_none_is_named_at_once():
     for policy in ("warn", "stop", "rollback"):
         error = Watched(policy).see(range(1, 7)).found([7], d_loss=np.nan, g_grad_norm=np.inf)
         assert error.message == "a loss or gradient is not finite at step 7: d_loss nan, g_grad_norm inf"
-        assert (error.monitor, error.step, error.last_good) == ("finite", 7, 6)
+        assert (error.monitor, error.step, error.last_good) == ("finite", 7, 5)
 
 
 def test_an_overflow_that_a_scaled_loss_left_out_is_none():
@@ -56,7 +56,7 @@ def test_a_discriminator_that_has_won():
     won = dict(real_saturated=1.0, fake_saturated=1.0)
     watched = Watched().see(range(1, 11)).see(range(11, 210), **won)  # 199 steps
     error = watched.found([210], **won)
-    assert (error.monitor, error.step, error.last_good) == ("won", 210, 10)
+    assert (error.monitor, error.step, error.last_good) == ("won", 210, 9)
     assert "for 200 steps it has been certain of 100% and 100%" in error.message
     Watched().see(range(1, 200), **won).see([200]).see(range(201, 400), **won)  # not in a row
     Watched().see(range(1, 1000), real_saturated=1.0)  # one side alone
@@ -76,7 +76,7 @@ def test_a_generator_that_collapsed(monitor, values, what):
     assert error.monitor == monitor and f"its pictures {what} vary 0.0" in error.message
     # the average over 50 steps falls as 0.98^n: below 0.1 after 114 steps, below 0.05 after 148
     first_sign = 1001 + int(np.ceil(np.log(0.099 / 0.999) / np.log(0.98))) - 1
-    assert error.last_good == first_sign - 1
+    assert error.last_good == first_sign - 2
     assert error.step == 1001 + int(np.ceil(np.log(0.049 / 0.999) / np.log(0.98))) - 1
 
 
@@ -99,7 +99,7 @@ def test_a_new_generator_may_draw_gray_for_a_while():
 def test_a_sigma_that_explodes(name, network):
     watched = Watched().see(range(1, 401)).see([401], **{name: 1.4}).see(range(402, 405), **{name: 2.9})
     error = watched.found([405], **{name: 3.1})
-    assert (error.monitor, error.step, error.last_good) == ("sigma", 405, 401)
+    assert (error.monitor, error.step, error.last_good) == ("sigma", 405, 400)
     assert f"a weight of the {network} explodes: its sigma is 3.1, 3.1 times the median" in error.message
     Watched().see([step for step in range(1, 150)]).see([150], **{name: 9.0})  # before there is a median
 
@@ -177,4 +177,4 @@ def test_the_steps_that_are_worth_keeping():
     """Before each doubt, and of the last score that was not much worse than the best."""
     watched, _ = scored(Watched("warn"), 10.0, 15.0, 40.0)
     watched.see(range(1, 301)).see(range(301, 350), real_saturated=1.0, fake_saturated=1.0)
-    assert sorted(watched.monitors.last_good()) == [200, 300]
+    assert sorted(watched.monitors.last_good()) == [200, 299]
