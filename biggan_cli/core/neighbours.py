@@ -50,7 +50,7 @@ class Found(NamedTuple):
         like = self.likeness
         words = (
             f"{self.way}: the nearest training picture of a sample is {like.median:.3g}{self.unit} away (median), "
-            f"that of a {self.against} picture {like.real_median:.3g}; {like.below} of {like.samples} samples are "
+            f"that of one {self.against} picture {like.real_median:.3g}; {like.below} of {like.samples} samples are "
             f"nearer than {100 - 100 * SHARE:.0f} % of {like.reals} {self.against} pictures, by chance it would be "
             f"{like.expected:.1f}"
         )

@@ -16,7 +16,7 @@ _CHARTS = (
 )
 _NOT_DRAWN = {
     *("step", "steps_in_record", "images_per_second", "maintenance_seconds", "elapsed_seconds", "remaining_seconds"),
-    *("time", "kimg"),
+    "epoch_seconds",
 }
 _LOG_FROM = 10.0
 """How many times the median the highest value is where an axis of powers of ten shows more."""

@@ -54,12 +54,13 @@ def class_counts(data: RunData) -> Tuple[List[Tuple[str, Optional[int]]], int]:
 
 
 def warnings(data: RunData) -> List[str]:
-    """The last different warnings and errors of the log."""
+    """The last different warnings and errors of the log; that a run was interrupted, and went on, is none."""
     found: List[str] = []
     for line in data.log.splitlines():
         stamp = _STAMP.match(line)
         text = line[stamp.end() :] if stamp else ""
-        if text.startswith(("warning: ", "error: ")) and text not in found:
+        interrupted = text.startswith("error: interrupted")
+        if text.startswith(("warning: ", "error: ")) and text not in found and not interrupted:
             found.append(text)
     return found[-_MOST_WARNINGS:]
 

@@ -196,7 +196,7 @@ def test_neighbours_are_the_nearest_training_pictures(made):
     squares = [np.square(rows).sum(axis=1) for rows in (held_out, training)]
     nearest = squares[0] + (squares[1] - 2 * (held_out @ training.T)).min(axis=1)
     nearest = np.sqrt(nearest / training.shape[1])
-    assert f"that of a held-out picture {np.median(nearest):.3g}" in done.stdout
+    assert f"that of one held-out picture {np.median(nearest):.3g}" in done.stdout
     assert "0 of 6 samples are nearer than 99 % of 500 held-out pictures" in done.stdout
     assert "no sign of copies" in done.stdout
     picture = read_picture(folder / "neighbours.png")

@@ -130,8 +130,10 @@ def open_source(path: Path, place: str) -> Source:
                 fix=f"--data {os.path.join(place, folder)}, if its folders are the classes",
             )
         if not files:
+            others = sorted({os.path.splitext(name)[1].lower() for name in os.listdir(str(path / folder))} - {""})
             raise UsageError(
-                f"{where}: the class folder {folder} has no pictures",
+                f"{where}: the class folder {folder} has no pictures"
+                + (f", only files with {', '.join(others[:5])}" if others else ""),
                 looked_for=", ".join("*" + ending for ending in ENDINGS),
                 fix=f"remove {os.path.join(place, folder)}, or put pictures into it",
             )
