@@ -22,7 +22,7 @@ from biggan_cli.data import cifar10_archive, classes, datasets, images
 from biggan_cli.data.formats import cifar10, prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS
 from biggan_cli.data.formats.source import Source
-from biggan_cli.errors import BigganError, UsageError
+from biggan_cli.errors import BigganError, StepFailed, UsageError
 from biggan_cli.rundir import expanded, locked, read_json
 from biggan_cli.runtime.device import cpu_cores
 from biggan_cli.settings import PrepareConfig
@@ -121,12 +121,24 @@ def _download(settings: PrepareConfig, dry_run: bool, report: Report) -> Archive
     return ArchiveResult(str(place), cifar10_archive.PAGE + archive.file, archive.md5, place.is_file())
 
 
+def _own_resolution(source: Source, spec: str, skip_broken: bool) -> int:
+    try:
+        return datasets.own_resolution(source, spec)
+    except StepFailed as error:
+        if skip_broken:
+            raise UsageError(
+                f"--skip-broken without --res: how large the pictures are cannot be told, for {error.message}",
+                fix=f"--res {RESOLUTIONS[1]}",
+            ) from error
+        raise
+
+
 def _settled(source: Source, spec: str, settings: PrepareConfig, report: Report) -> Job:
     if source.kind == prepared.KIND:
         raise UsageError(
             f"{spec} is prepared already", fix=f"biggan prepare {source.place}'s own source: see its {INDEX}"
         )
-    resolution = settings.resolution or datasets.own_resolution(source, spec)
+    resolution = settings.resolution or _own_resolution(source, spec, settings.skip_broken)
     if resolution not in RESOLUTIONS:
         raise UsageError(
             f"the pictures of {spec} are of {resolution} px, which no model has", fix=f"--res {RESOLUTIONS[1]}"

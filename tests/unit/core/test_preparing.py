@@ -370,3 +370,10 @@ def test_a_dry_run_touches_nothing(tmp_path, pets):
     assert (plan.num, plan.shards, plan.resolution) == (100, 4, 64) and not (tmp_path / "out").exists()
     assert plan.megabytes == pytest.approx(100 * 64 * 64 * 3 / 1e6, rel=0.01)
     assert dict(told.events[0][1]["rows"])["classes"] == "3: cat, dog, eel"
+
+
+def test_broken_pictures_have_no_size_to_go_by(tmp_path, pets):
+    (pets / "eel" / "028.png").write_bytes(b"")
+    refused(StepFailed, pets, tmp_path / "out", "028.png", resolution=None)
+    words = ["--skip-broken without --res", "028.png", "--res 64"]
+    refused(UsageError, pets, tmp_path / "out", *words, resolution=None, skip_broken=True)
