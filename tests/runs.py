@@ -40,7 +40,7 @@ def add_records(run, *steps, **values):
         stats.writelines(json.dumps(record_of(step, **values)) + "\n" for step in steps)
 
 
-def add_score(run, step, extractor="digits", emulated=False, count=100, **values):
+def add_score(run, step, extractor="digits", emulated=False, count=100, rollbacks=None, **values):
     """A line of ``score.jsonl``: ``fid``, ``inception_score``."""
     run.score.parent.mkdir(exist_ok=True)
     scored = dict(fid=dict(value=values["fid"])) if "fid" in values else {}
@@ -49,6 +49,8 @@ def add_score(run, step, extractor="digits", emulated=False, count=100, **values
     record = dict(
         samples=dict(step=step, count=count), extractor=dict(name=extractor), reference=dict(name="r"), **scored
     )
+    if rollbacks is not None:  # by the training itself
+        record["training"] = dict(rollbacks=rollbacks)
     with open(str(run.score), "a") as scores:
         scores.write(json.dumps(dict(record, emulated=emulated)) + "\n")
 

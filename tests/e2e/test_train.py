@@ -111,13 +111,29 @@ def test_interrupted_training_saves_and_says_how_to_go_on(biggan, tmp_path):
 def test_a_run_that_was_stopped_before_its_first_checkpoint_starts_again(biggan, tiny_run, tmp_path):
     run = tmp_path / tiny_run.name
     shutil.copytree(str(tiny_run), str(run))
-    for path in (run / "checkpoints").iterdir():
-        path.unlink()
+    shutil.rmtree(str(run / "checkpoints"))
+    (run / "reals.png").unlink()
     done = biggan("train", "--resume", run, check=0)
-    assert "from step 0" in done.stderr
+    assert "from step 0" in done.stderr and "has records up to step 4 and no checkpoint" in done.stderr
+    assert (run / "stats-1.jsonl").read_bytes() == (tiny_run / "stats.jsonl").read_bytes()
+    assert (run / "reals.png").read_bytes() == (tiny_run / "reals.png").read_bytes()
     again, before = values_of(run), values_of(tiny_run)
     assert all(again[name].tobytes() == before[name].tobytes() for name in before)
     assert len((run / "stats.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_run_that_was_killed_after_its_last_step_is_brought_to_its_end(biggan, tiny_run, tmp_path):
+    """All is saved, and nobody wrote that it is over; a damaged mark of the best is put aside on the way."""
+    run = tmp_path / tiny_run.name
+    shutil.copytree(str(tiny_run), str(run))
+    state = json.loads((run / "state.json").read_text())
+    (run / "state.json").write_text(json.dumps(dict(state, state="running")))
+    (run / "checkpoints" / "best-fid.json").write_text("{")
+    done = biggan("train", "--resume", run, check=0)
+    assert "best-fid.json was damaged, and is kept aside" in done.stderr
+    assert json.loads((run / "state.json").read_text())["state"] == "finished"
+    assert (run / "stats.jsonl").read_bytes() == (tiny_run / "stats.jsonl").read_bytes()
+    assert "is finished" in biggan("train", "--resume", run, check=2).stderr
 
 
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(biggan, tmp_path):

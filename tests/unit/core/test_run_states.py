@@ -92,3 +92,28 @@ def test_the_best_scores_are_those_of_inception(tmp_path):
     (run.checkpoints / "best-fid.json").write_text(json.dumps(best))
     (run.checkpoints / "best-is.json").write_text("{")
     assert best_of(run)["fid"] == (20.5, 50, "inception") and best_of(run)["is"].value == 2.0
+
+
+def test_scores_of_steps_that_were_gone_back_on_do_not_count(tmp_path):
+    run = make_run(tmp_path, rollbacks=1)
+    with open(str(run.stats), "a") as stats:
+        stats.write(json.dumps(dict(step=30, rollback=1, from_step=47)) + "\n")
+    for step, rollbacks, fid in ((20, 0, 50.0), (40, 0, 10.0), (40, 1, 60.0)):
+        add_score(run, step, rollbacks=rollbacks, fid=fid)
+    add_score(run, 40, fid=55.0)  # somebody's, by hand, of what is there
+    assert [(score.step, score.values["fid"]) for score in scores_of(run)] == [(20, 50.0), (40, 60.0), (40, 55.0)]
+    assert best_of(run)["fid"] == (50.0, 20, "digits")
+
+
+@pytest.mark.parametrize("name, value", (("d_loss", float("nan")), ("seconds_per_step", float("inf"))))
+def test_a_record_of_no_numbers_is_none(tmp_path, name, value):
+    run = make_run(tmp_path, recorded=(10,))
+    add_records(run, 20, **{name: value})
+    assert [record["step"] for record in last_records(run, 5)] == [10]
+
+
+@pytest.mark.parametrize("text", ("[" * 100000, '{"state": "running", "step": 1e999, "steps": 2}'))
+def test_a_state_that_no_program_of_ours_wrote(tmp_path, text):
+    run = make_run(tmp_path)
+    run.state.write_text(text)
+    assert state_of(run).state == "stopped"

@@ -150,6 +150,7 @@ DAMAGES = {
     "a missing file": ("data-00000-of-00001", lambda path: path.unlink(), "is missing"),
     "a half record": ("json", lambda path: path.write_text('{"schema": 1'), "is damaged"),
     "an empty record": ("json", lambda path: path.write_text("{}"), "is no record"),
+    "another record": ("json", lambda path: path.write_text(path.read_text().replace('"x"', '"y"')), "not what was"),
 }
 
 
@@ -196,3 +197,20 @@ def test_going_back_takes_back_later_scores(run):
     assert checkpoints.best(run)["fid"]["step"] == 3
     checkpoints.go_back(run, checkpoints.newest_sound(run, not_after=2)[0])
     assert {metric: entry["step"] for metric, entry in checkpoints.best(run).items()} == {"fid": 1}
+
+
+def test_a_mark_that_is_damaged_costs_no_save_and_no_checkpoint(run):
+    """Nothing is removed that it could name; a run that goes on has the mark of its checkpoint again."""
+    saved(run, 1)
+    checkpoints.mark_best(run, "fid", 1, 20.0, {})
+    saved(run, 2)
+    run.best("fid").write_text('{"step"')
+    checkpoint = saved(run, 3, 4, keep=1)
+    assert checkpoints.steps(run) == [1, 2, 3, 4] and checkpoint.record["best"] == {}
+    with pytest.raises(StepFailed, match="is damaged"):
+        checkpoints.best(run)
+    (told,) = checkpoints.mend_marks(run, checkpoints.find(run, "2"))
+    assert "best-fid.json was damaged" in told and (run.unsound / "best-fid.json").read_text() == '{"step"'
+    assert checkpoints.best(run)["fid"]["step"] == 1 and checkpoints.mend_marks(run, checkpoint) == []
+    saved(run, 5, keep=1)
+    assert checkpoints.steps(run) == [1, 5]
