@@ -258,7 +258,7 @@ class _Job(NamedTuple):
 def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
     began = time.perf_counter()
     run, train, ended = job.run, job.record.config.train, None
-    with npus.watched(run, train, job.npu, job.report) as watch:
+    with npus.watched(run, train, job.npu, job.report) as watch, checkpoints.session_for_writing():
         while ended is None:
             try:
                 ended = _train_parts(job, checkpoint, watch)

@@ -9,7 +9,6 @@ every tensor, and of the index, as it reads them.
 """
 
 import contextlib
-import functools
 import hashlib
 import itertools
 import json
@@ -17,7 +16,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -256,9 +255,29 @@ class _Writing(NamedTuple):
     operation: Any
 
 
-@functools.lru_cache(maxsize=1)
-def _writing(kinds: Tuple[Tuple[str, str, Tuple[int, ...]], ...]) -> _Writing:
+_Kinds = Tuple[Tuple[str, str, Tuple[int, ...]], ...]
+_KEPT: Dict[_Kinds, _Writing] = {}
+
+
+@contextlib.contextmanager
+def session_for_writing() -> Iterator[None]:
+    """All that is written within the block is written by one session, which is closed at its end."""
+    try:
+        yield
+    finally:
+        _close_kept()
+
+
+def _close_kept() -> None:
+    while _KEPT:
+        _KEPT.popitem()[1].session.close()
+
+
+def _writing(kinds: _Kinds) -> _Writing:
     """The graph that writes arrays of these names, types and shapes, kept: TensorFlow never frees all of a session."""
+    if kinds in _KEPT:
+        return _KEPT[kinds]
+    _close_kept()
     with tf.Graph().as_default() as graph:
         prefix = tf.placeholder(tf.string, [])
         tensors = [tf.placeholder(np.dtype(kind), shape) for _, kind, shape in kinds]
@@ -266,7 +285,8 @@ def _writing(kinds: Tuple[Tuple[str, str, Tuple[int, ...]], ...]) -> _Writing:
         operation = tf.raw_ops.SaveV2(
             prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
         )
-    return _Writing(open_session(graph, "cpu"), prefix, tensors, operation)
+    _KEPT[kinds] = _Writing(open_session(graph, "cpu"), prefix, tensors, operation)
+    return _KEPT[kinds]
 
 
 def read(prefix: Path) -> Dict[str, np.ndarray]:
