@@ -597,9 +597,9 @@ def test_the_protocol_of_the_seed(bench, shop, drawn, plain, real):
     The number of pictures alone is another, so that a call takes seconds.
     """
     scoring.copy_of_runs(shop, bench.folder)
-    floats = scoring.arrays_in(drawn / "samples.npz")["images"].astype(np.float64)
+    floats = scoring.arrays_in(drawn / "samples.npz")["images"]  # the seed computes levels in float32 too
     pictures = []
-    for levels in np.clip(np.floor((floats + 1) * 127.5), 0, 255).astype(np.uint8):
+    for levels in np.clip(np.floor((floats + np.float32(1)) * np.float32(127.5)), 0, 255).astype(np.uint8):
         file = io.BytesIO()
         Image.fromarray(levels).save(file, "JPEG")  # with Pillow's own settings: quality 75
         pictures.append(np.asarray(Image.open(file)))

@@ -95,7 +95,10 @@ class _ShortLines(io.BytesIO):
     """Numbers and names that are written as text end soon: a whole number of many digits takes forever."""
 
     def readline(self, size: Optional[int] = -1) -> bytes:
-        return super().readline(_LONGEST_NAME)
+        line = super().readline(_LONGEST_NAME)
+        if len(line) == _LONGEST_NAME and not line.endswith(b"\n"):
+            raise _Refused(f"a name of more than {_LONGEST_NAME} characters")
+        return line
 
 
 def _look_through(content: bytes) -> None:
