@@ -47,7 +47,7 @@ def prepare(
         ),
     ] = None,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out picture files that are broken, and name them.")
+        bool, typer.Option("--skip-broken", help="Leave out pictures that are broken or not of 8 bits, and name them.")
     ] = False,
     shard_size: Annotated[
         Optional[int],

@@ -56,6 +56,9 @@ def look(settings: DataConfig, report: Report) -> DataResult:
         report("advance", what="reading the data", done=done, total=total)
 
     with called_source(), datasets.opened(settings.spec, progress) as source:
+        size = datasets.sizes_text(source.train.sizes())
+        for note in (*source.notes, *source.train.notes()):
+            report("warning", text=note)
         digest = datasets.digest_of(source, progress)
         grid = _drawn(source, out, report)
         train = source.train
@@ -64,7 +67,7 @@ def look(settings: DataConfig, report: Report) -> DataResult:
             name=source.name,
             num=len(train.labels),
             held_out=len(source.held_out.labels),
-            size=datasets.sizes_text(train.sizes()),
+            size=size,
             digest=digest,
             classes=_classes(source),
             grid=str(grid) if grid else None,

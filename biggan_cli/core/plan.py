@@ -22,6 +22,8 @@ def announce(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str, re
     empty = [name for name, count in zip(dataset.class_names, dataset.class_counts) if not count]
     if empty:
         report("warning", text=f"no picture of {', '.join(empty)}: such classes are not learnt")
+    for note in dataset.notes:
+        report("warning", text=note)
     report("table", title="training", rows=_plan(record, npu, dataset, where))
     if _npu_precision(record.config.train, npu) in MIXED_FLOAT16 and record.config.train.precision != "mixed":
         report("warning", text="float16 without a scaled loss: small gradients become 0; --precision mixed has one")

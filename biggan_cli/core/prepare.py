@@ -22,7 +22,8 @@ from biggan_cli.data import cifar10_archive, classes, datasets, images
 from biggan_cli.data.formats import cifar10, prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS
 from biggan_cli.data.formats.source import Source
-from biggan_cli.errors import BigganError, StepFailed, UsageError
+from biggan_cli.data.picture_files import transparent_words
+from biggan_cli.errors import BigganError, UsageError
 from biggan_cli.rundir import expanded, locked, read_json
 from biggan_cli.runtime.device import cpu_cores
 from biggan_cli.settings import PrepareConfig
@@ -40,6 +41,7 @@ class PrepareResult(NamedTuple):
     resolution: int
     shards: int
     skipped: int
+    transparent: int
     megabytes: float
     digest: str
     made: int
@@ -77,7 +79,7 @@ def prepare(settings: PrepareConfig, dry_run: bool, report: Report) -> Union[Pre
 
     Raises:
         UsageError: a source or a folder that cannot be used.
-        StepFailed: a picture is broken, the disk is full, another process has the folder. Finished shards stay.
+        StepFailed: pictures cannot be used, the disk is full, another process has the folder. Finished shards stay.
         NotReady: the archive cannot be fetched.
         Interrupted: finished shards stay.
     """
@@ -122,15 +124,17 @@ def _download(settings: PrepareConfig, dry_run: bool, report: Report) -> Archive
 
 
 def _own_resolution(source: Source, spec: str, skip_broken: bool) -> int:
-    try:
-        return datasets.own_resolution(source, spec)
-    except StepFailed as error:
-        if skip_broken:
-            raise UsageError(
+    if skip_broken:
+        try:
+            source.train.sizes()
+        except BigganError as error:
+            untold = UsageError(
                 f"--skip-broken without --res: how large the pictures are cannot be told, for {error.message}",
                 fix=f"--res {RESOLUTIONS[1]}",
-            ) from error
-        raise
+            )
+            untold.details[:0] = [detail for detail in error.details if detail[0] == "picture"]
+            raise untold from error
+    return datasets.own_resolution(source, spec)
 
 
 def _settled(source: Source, spec: str, settings: PrepareConfig, report: Report) -> Job:
@@ -192,6 +196,8 @@ def _announce(job: Job, settings: PrepareConfig, report: Report) -> None:
         ("broken pictures", "skipped and named" if settings.skip_broken else "an error: see --skip-broken"),
     ]
     report("table", title=f"preparing {job.out}", rows=rows)
+    for note in source.notes:
+        report("warning", text=note)
 
 
 def _make_folder(out: Path) -> None:
@@ -219,6 +225,10 @@ def _prepare(job: Job, settings: PrepareConfig) -> PrepareResult:
         make_shards(job, todo, kept, known if finished else {})
         write_index(job, [kept[shard.file] for shard in job.shards])
     index = read_json(job.out / INDEX)
+    seen = [entry["transparent"] for entry in index["shards"] if "transparent" in entry]
+    transparent = sum(one["count"] for one in seen)
+    for note in transparent_words(transparent, next((one["first"] for one in seen if one["first"]), None)):
+        job.report("warning", text=note)
     made = sum(kept[shard.file]["count"] for shard in todo)
     seconds = time.perf_counter() - began
     return PrepareResult(
@@ -229,6 +239,7 @@ def _prepare(job: Job, settings: PrepareConfig) -> PrepareResult:
         resolution=index["resolution"],
         shards=len(index["shards"]),
         skipped=sum(len(entry["skipped"]) for entry in index["shards"]),
+        transparent=transparent,
         megabytes=sum(entry["bytes"] for entry in index["shards"]) / 1e6,
         digest=index["digest"],
         made=made,

@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -137,24 +137,30 @@ def make_shards(
 ) -> None:
     """Write the shards of ``todo`` one after the other, and each one's entry into ``entries`` and on disk.
 
+    A picture that cannot be used keeps its shard from being written, and no other.
+
     Args:
         finished: the entries of a finished folder, whose shards are made again as they were.
 
     Raises:
         UsageError: a shard of a finished folder becomes another; it stays as it is.
+        UsageError, StepFailed: of all pictures that cannot be used, at the end.
     """
     for path in job.out.glob(".*.tfrecord"):  # of a process that was killed
         path.unlink()
     if not finished:
         _write_unfinished(job, entries)
     total = sum(shard.stop - shard.start for shard in todo)
-    pace = _Pace(job.report, total)
+    pace, unusable = _Pace(job.report, total), _Unusable(job)
     count = min(job.workers, -(-total // _CHUNK) or 1)
     try:
         with contextlib.closing(workers.in_order(picture_files.squares, _jobs(job, todo), count)) as squares:
             for shard in todo:
                 chunks = itertools.islice(squares, -(-(shard.stop - shard.start) // _chunk(job.part(shard.part))))
-                entries[shard.file] = _write(job, shard, chunks, pace, finished.get(shard.file))
+                try:
+                    entries[shard.file] = _write(job, shard, chunks, pace, finished.get(shard.file), unusable)
+                except _NotWritten:
+                    continue
                 if not finished:
                     _write_unfinished(job, entries)
     except KeyboardInterrupt:
@@ -170,6 +176,7 @@ def make_shards(
     except StepFailed as error:
         error.details.append(("hint", f"{len(entries)} of {len(job.shards)} shards are finished: {_GOES_ON}"))
         raise
+    unusable.end(total, f"{len(entries)} of {len(job.shards)} shards are finished: {_GOES_ON}")
 
 
 def _write_unfinished(job: Job, entries: Dict[str, Dict[str, Any]]) -> None:
@@ -203,27 +210,37 @@ def _chunk(part: Part) -> int:
 def _write(
     job: Job,
     shard: Shard,
-    chunks: Iterator[List[Union[bytes, BigganError]]],
+    chunks: Iterator[List[Union[Tuple[bytes, bool], BigganError]]],
     pace: "_Pace",
     finished: Optional[Dict[str, Any]],
+    unusable: "_Unusable",
 ) -> Dict[str, Any]:
-    """A shard whole, or not at all → its entry in the index."""
+    """A shard whole, or not at all → its entry in the index.
+
+    Raises:
+        _NotWritten: a picture of it cannot be used, and none are to be skipped.
+        UsageError: it becomes another than it was ``finished`` as.
+    """
     part, labels = job.part(shard.part), job.labels(shard).tolist()
     fingerprint = part.fingerprint(shard.start, shard.stop)
-    digest, pictures, skipped, size = hashlib.sha256(), 0, [], 0
+    digest, pictures, skipped, transparent, size = hashlib.sha256(), 0, [], [], 0
     with whole_file(job.out / shard.file) as temporary, open(str(temporary), "wb") as file:
-        for place, levels in enumerate(itertools.chain.from_iterable(chunks)):
-            if isinstance(levels, BigganError):
-                _check_skipping(levels, job.skip_broken)
-                job.report("warning", text=f"skipped: {levels.message}")
-                skipped.append(dict(picture=part.name(shard.start + place), index=shard.start + place))
+        for place, found in enumerate(itertools.chain.from_iterable(chunks)):
+            name = part.name(shard.start + place)
+            if isinstance(found, BigganError):
+                unusable.met(found)
+                skipped.append(dict(picture=name, index=shard.start + place))
             else:
+                levels, see_through = found
+                transparent += [name] * see_through
                 record = records.record(levels, labels[place])
                 digest.update(record)
                 own = int.from_bytes(hashlib.sha256(record).digest(), "big")
                 pictures = prepared.chained(pictures, 1, own)
                 size += file.write(record)
             pace.tell()
+        if skipped and not job.skip_broken:
+            raise _NotWritten
         if finished and digest.hexdigest() != finished["sha256"]:
             raise _made_of_others(job)
     return dict(
@@ -235,16 +252,37 @@ def _write(
         pictures=f"{pictures:064x}",
         fingerprint=fingerprint,
         skipped=skipped,
+        transparent=dict(count=len(transparent), first=transparent[0] if transparent else None),
     )
 
 
-def _check_skipping(error: BigganError, skip_broken: bool) -> None:
-    """A broken picture may be left out; one that another program has to convert is not broken."""
-    if isinstance(error, StepFailed) and skip_broken:
-        return
-    if isinstance(error, StepFailed):
-        error.replace_detail("fix", "copy or make it again, or remove it; or --skip-broken")
-    raise error
+class _NotWritten(Exception):
+    """A shard has pictures that cannot be used."""
+
+
+class _Unusable:
+    """The pictures that cannot be used: skipped where that was asked for, else told together when all are known."""
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._errors: List[BigganError] = []
+
+    def met(self, error: BigganError) -> None:
+        """The first one is told at once: the rest may take an hour."""
+        if self._job.skip_broken:
+            self._job.report("warning", text=f"skipped: {error.message}")
+            return
+        if not self._errors:
+            goes_on = "the shards without such pictures are made, and then all of these are named"
+            self._job.report("warning", text=f"{error.message}; {goes_on}")
+        self._errors.append(error)
+
+    def end(self, count: int, hint: str) -> None:
+        """Raises: UsageError, StepFailed: there are some, of ``count`` pictures."""
+        if self._errors:
+            error = picture_files.all_unusable(self._errors, count, "--skip-broken")
+            error.details.append(("hint", hint))
+            raise error
 
 
 def write_index(job: Job, entries: List[Dict[str, Any]]) -> None:

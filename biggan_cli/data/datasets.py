@@ -52,6 +52,8 @@ class Dataset(NamedTuple):
     held_out_labels: np.ndarray
     digest: str = ""
     """SHA-256 over the training pictures as they are stored, their shape and their labels."""
+    notes: Tuple[str, ...] = ()
+    """What a user should know of the pictures that were read, a sentence each."""
 
     @property
     def class_counts(self) -> Tuple[int, ...]:
@@ -160,9 +162,10 @@ def load(spec: Optional[str], resolution: Optional[int], progress: Progress = un
             return _prepared(source, resolution)
         _check_memory(source, resolution, spec)
         digest = hashlib.sha256(source.train.heading())
-        images = source.train.load(resolution, digest, progress)
+        notes = list(source.notes)
+        images = source.train.load(resolution, digest, progress, notes)
         digest.update(np.ascontiguousarray(source.train.labels))
-        held_out = source.held_out.load(resolution, hashlib.sha256(), untold)
+        held_out = source.held_out.load(resolution, hashlib.sha256(), untold, notes)
         return Dataset(
             source.name,
             source.class_names,
@@ -171,6 +174,7 @@ def load(spec: Optional[str], resolution: Optional[int], progress: Progress = un
             held_out,
             source.held_out.labels,
             digest.hexdigest(),
+            tuple(notes),
         )
 
 
@@ -235,7 +239,7 @@ def _prepared(source: Source, resolution: int) -> Dataset:
             fix=f"--res {index['resolution']}, or biggan prepare {index['source']} --res {resolution} --out DIR",
         )
     train, held_out = source.train, source.held_out
-    images = [part.load(resolution, None, untold) for part in (train, held_out)]
+    images = [part.load(resolution, None, untold, []) for part in (train, held_out)]
     digest = index["digest"]
     return Dataset(source.name, source.class_names, images[0], train.labels, images[1], held_out.labels, digest)
 

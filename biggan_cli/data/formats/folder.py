@@ -1,21 +1,28 @@
 """A folder of class folders: the names of the folders are the classes, in their order."""
 
 import concurrent.futures
-import contextlib
+import functools
 import os
 from pathlib import Path
-from typing import Iterator, List, Sequence, Set, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 
 from biggan_cli.data import classes, picture_files
-from biggan_cli.data.formats.source import Part, Progress, Source, check_classes, nothing
+from biggan_cli.data.formats.source import Part, Progress, Source, check_classes, nothing, untold
 from biggan_cli.data.picture_files import ENDINGS
-from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.errors import BigganError, StepFailed, UsageError, visible
 from biggan_cli.rundir import sha256
 
 KIND = "folder"
 _AT_ONCE = 64
+_BESIDE = (
+    *("", ".txt", ".md", ".rst", ".html", ".pdf", ".log", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml"),
+    *(".ini", ".db", ".py", ".sh"),
+)
+"""Endings of what lies beside pictures and is none: lists, notes, and what file managers leave (Thumbs.db)."""
+_KINDS = 8
+"""Endings that a note names."""
 
 
 class Files(Part):
@@ -30,21 +37,24 @@ class Files(Part):
         for name in self.names[start:stop]:
             if digest:
                 self._feed(digest, name)
-            yield picture_files.decoded(self.root / name)
+            yield picture_files.decoded(self.root / name).levels
 
     def undecoded(self, start: int, stop: int) -> Iterator[Path]:
         return (self.root / name for name in self.names[start:stop])
 
     def at(self, indices: Sequence[int]) -> List[np.ndarray]:
-        with self._ways_out():
-            return [picture_files.decoded(self.root / self.names[index]) for index in indices]
+        names = [self.names[index] for index in indices]
+        return [found.levels for _, found in self._each(picture_files.decoded, names)]
 
     def name(self, index: int) -> str:
         return self.names[index]
 
     def sizes(self) -> Set[Tuple[int, int]]:
-        with self._ways_out():
-            return {picture_files.size_of(self.root / name) for name in self.names}
+        return {size for _, size in self._each(picture_files.size_of, self.names)}
+
+    def notes(self) -> List[str]:
+        found = self._each(picture_files.is_transparent, self.names)
+        return _transparent([name for name, transparent in found if transparent])
 
     def _identify(self, start: int, stop: int, digest) -> None:
         for name in self.names[start:stop]:
@@ -55,21 +65,15 @@ class Files(Part):
                 found = str(error.strerror)
             digest.update(os.fsencode(name) + f" {found}\n".encode())
 
-    def load(self, resolution: int, digest, progress: Progress) -> np.ndarray:
-        """Decoded by a thread for each core: Pillow lets go of Python meanwhile."""
+    def load(self, resolution: int, digest, progress: Progress, notes: List[str]) -> np.ndarray:
         loaded = np.empty((len(self.names), resolution, resolution, 3), np.uint8)
-
-        def fitted(name: str) -> np.ndarray:
-            return picture_files.squared(self.root / name, resolution)
-
-        with self._ways_out(resolution), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-            for start in range(0, len(self.names), _AT_ONCE):
-                names = self.names[start : start + _AT_ONCE]
-                for index, picture in enumerate(threads.map(fitted, names), start):
-                    loaded[index] = picture
-                for name in names:
-                    self._feed(digest, name)
-                progress(start + len(names), len(self.names))
+        transparent = []
+        squared = functools.partial(picture_files.squared, resolution=resolution)
+        for index, (name, found) in enumerate(self._each(squared, self.names, progress, resolution)):
+            loaded[index] = found.levels
+            transparent += [name] * found.transparent
+            self._feed(digest, name)
+        notes += _transparent(transparent)
         return loaded
 
     def feed(self, digest, progress: Progress) -> None:
@@ -79,15 +83,28 @@ class Files(Part):
             if index % _AT_ONCE == 0:
                 progress(index, len(self.names))
 
-    @contextlib.contextmanager
-    def _ways_out(self, resolution: int = 32) -> Iterator[None]:
-        """Of a broken picture."""
-        try:
-            yield
-        except StepFailed as error:
-            prepare = f"biggan prepare {self.root} --res {resolution} --out DIR --skip-broken, then --data DIR"
-            error.replace_detail("fix", f"copy or make it again, or remove it; or leave out all that are: {prepare}")
-            raise
+    def _each(
+        self, work: Callable[[Path], Any], names: Sequence[str], progress: Progress = untold, resolution: int = 32
+    ) -> Iterator[Tuple[str, Any]]:
+        """(name, what ``work`` gives for the file), in order, by a thread for each core: Pillow lets go of Python.
+
+        Raises:
+            StepFailed, UsageError: at the end, of all pictures that cannot be used, which are passed over before.
+        """
+        unusable: List[BigganError] = []
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+            for start in range(0, len(names), _AT_ONCE):
+                part = names[start : start + _AT_ONCE]
+                work_all = threads.map(functools.partial(picture_files.attempted, work), map(self.root.joinpath, part))
+                for name, found in zip(part, work_all):
+                    if isinstance(found, BigganError):
+                        unusable.append(found)
+                    else:
+                        yield name, found
+                progress(start + len(part), len(names))
+        if unusable:
+            prepare = f"biggan prepare {self.root} --res {resolution} --out DIR --skip-broken, and train on DIR"
+            raise picture_files.all_unusable(unusable, len(names), f"leave out all that are: {prepare}")
 
     def _feed(self, digest, name: str) -> None:
         try:
@@ -97,7 +114,10 @@ class Files(Part):
 
 
 def open_source(path: Path, place: str) -> Source:
-    """Every picture file in a folder of each class, sorted by name; other files and hidden ones are passed over.
+    """Every picture file in a folder of each class, sorted by name.
+
+    Files of other kinds are left out, and :attr:`Source.notes` says so: they may be pictures all the same (.tif,
+    .heic). Nothing is said of hidden files, of files without an ending, and of lists and notes (``_BESIDE``).
 
     Raises:
         UsageError: no class folders, one, an empty one, folders in them, or pictures that are in none.
@@ -106,7 +126,7 @@ def open_source(path: Path, place: str) -> Source:
     where = f"--data {KIND}:{place}"
     if not path.is_dir():
         raise UsageError(f"{where} is {'not a folder' if path.exists() else 'not there'}")
-    folders, loose = _listed(path)
+    folders, loose, others = _listed(path)
     if loose:
         raise UsageError(
             f"{where} has {len(loose)} picture{'s' * (len(loose) != 1)} that are in no class folder, as {loose[0]}",
@@ -123,31 +143,61 @@ def open_source(path: Path, place: str) -> Source:
     names: List[str] = []
     labels: List[int] = []
     for label, folder in enumerate(folders):
-        inner, files = _listed(path / folder)
+        inner, files, unread = _listed(path / folder)
         if inner:
             raise UsageError(
                 f"{where} is a folder of folders of folders: {os.path.join(place, folder, inner[0])} is a folder",
                 fix=f"--data {os.path.join(place, folder)}, if its folders are the classes",
             )
         if not files:
-            others = sorted({os.path.splitext(name)[1].lower() for name in os.listdir(str(path / folder))} - {""})
+            kinds = sorted({_ending(name) for name in os.listdir(str(path / folder))} - {""})
             raise UsageError(
                 f"{where}: the class folder {folder} has no pictures"
-                + (f", only files with {', '.join(others[:5])}" if others else ""),
+                + (f", only files with {', '.join(kinds[:5])}" if kinds else ""),
                 looked_for=", ".join("*" + ending for ending in ENDINGS),
                 fix=f"remove {os.path.join(place, folder)}, or put pictures into it",
             )
+        others.extend(f"{folder}/{file}" for file in unread)
         names.extend(f"{folder}/{file}" for file in files)
         labels.extend([label] * len(files))
     found = np.array(labels, np.int32)
     check_classes(folders, found, where)
     name = path.absolute().name or KIND
-    return Source(KIND, place, name, tuple(folders), Files(path, names, found), nothing())
+    return Source(KIND, place, name, tuple(folders), Files(path, names, found), nothing(), _notes(others))
 
 
-def _listed(folder: Path) -> Tuple[List[str], List[str]]:
-    """The folders and the picture files in a folder, each sorted; links are followed, hidden names passed over."""
-    folders, files = [], []
+def _transparent(names: Sequence[str]) -> List[str]:
+    return picture_files.transparent_words(len(names), names[0] if names else None)
+
+
+def _notes(others: Sequence[str]) -> Tuple[str, ...]:
+    """That files are left out, if any are."""
+    if not others:
+        return ()
+    kinds = sorted({_ending(name) for name in others})
+    listed = ", ".join(kinds[:_KINDS]) + (", …" if len(kinds) > _KINDS else "")
+    what = (
+        f"{len(others):,} files of kinds that are not read are"
+        if len(others) > 1
+        else "1 file of a kind that is not read is"
+    )
+    first = os.fsencode(others[0]).decode("utf-8", "backslashreplace")
+    return (visible(f"{what} left out ({listed}): the first is {first}; what is read: {', '.join(ENDINGS)}"),)
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+class _Listed(NamedTuple):
+    folders: List[str]
+    pictures: List[str]
+    others: List[str]
+
+
+def _listed(folder: Path) -> _Listed:
+    """What is in a folder, each sorted; links are followed, hidden names and those of ``_BESIDE`` passed over."""
+    folders, files, others = [], [], []
     try:
         with os.scandir(str(folder)) as entries:
             for entry in entries:
@@ -157,12 +207,14 @@ def _listed(folder: Path) -> Tuple[List[str], List[str]]:
                     folders.append(entry.name)
                 elif entry.name.lower().endswith(ENDINGS):
                     files.append(entry.name)
+                elif _ending(entry.name) not in _BESIDE:
+                    others.append(entry.name)
     except OSError as error:
         raise StepFailed(f"{folder} cannot be read: {error.strerror}") from error
     for name in (*folders, *files):
         if name != name.encode("utf-8", "ignore").decode("utf-8"):
             raise UsageError(f"{folder} has a name that is not UTF-8: {os.fsencode(name)!r}", fix="rename it")
-    return sorted(folders), sorted(files)
+    return _Listed(sorted(folders), sorted(files), sorted(others))
 
 
 def _is_folder(entry: "os.DirEntry") -> bool:

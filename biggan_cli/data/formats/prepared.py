@@ -106,7 +106,7 @@ class Shards(Part):
     def at(self, indices: Sequence[int]) -> List[np.ndarray]:
         return [self.array[index] for index in indices]
 
-    def load(self, resolution: int, digest, progress: Progress) -> ShardedImages:
+    def load(self, resolution: int, digest, progress: Progress, notes: List[str]) -> ShardedImages:
         """As they are, on disk."""
         return self.array
 

@@ -47,6 +47,10 @@ class Part:
         """Heights and widths that there are."""
         return {self.size}
 
+    def notes(self) -> List[str]:
+        """Sentences about the pictures that :meth:`load` would leave, without keeping any."""
+        return []
+
     def digest(self, progress: Progress = untold) -> str:
         """SHA-256 over the pictures as they are stored, their shape and their labels, as :meth:`load` makes it."""
         digest = hashlib.sha256(self.heading())
@@ -76,8 +80,8 @@ class Part:
     def _identify(self, start: int, stop: int, digest) -> None:
         raise NotImplementedError
 
-    def load(self, resolution: int, digest, progress: Progress) -> np.ndarray:
-        """All of them, uint8 [N, R, R, 3]."""
+    def load(self, resolution: int, digest, progress: Progress, notes: List[str]) -> np.ndarray:
+        """All of them, uint8 [N, R, R, 3]; what a user should know of them goes to the ``notes``, as sentences."""
         total = len(self.labels)
         loaded = np.empty((total, resolution, resolution, 3), np.uint8)
         for index, picture in enumerate(self.pictures(0, total, digest)):
@@ -109,9 +113,9 @@ class Arrays(Part):
     def _identify(self, start: int, stop: int, digest) -> None:
         digest.update(np.ascontiguousarray(self.array[start:stop]))
 
-    def load(self, resolution: int, digest, progress: Progress) -> np.ndarray:
+    def load(self, resolution: int, digest, progress: Progress, notes: List[str]) -> np.ndarray:
         if self.size != (resolution, resolution):
-            return super().load(resolution, digest, progress)
+            return super().load(resolution, digest, progress, notes)
         digest.update(np.ascontiguousarray(self.array))
         return self.array
 
@@ -122,7 +126,8 @@ def nothing() -> Part:
 
 
 class Source(NamedTuple):
-    """A data set as it was found: ``place`` is where, in the user's words; ``name`` is short, for runs."""
+    """A data set as it was found: ``place`` is where, in the user's words; ``name`` is short, for runs; ``notes`` are
+    sentences about what was met."""
 
     kind: str
     place: str
@@ -130,6 +135,7 @@ class Source(NamedTuple):
     class_names: Tuple[str, ...]
     train: Part
     held_out: Part
+    notes: Tuple[str, ...] = ()
 
 
 def checked_labels(labels, count: int, where: str, first: int = 0, classes: Optional[int] = None) -> np.ndarray:

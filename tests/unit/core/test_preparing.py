@@ -46,9 +46,9 @@ def prepare(source, out, report=silent, **changes):
     return core.prepare(PrepareConfig(str(source), str(out), **settings), False, report)
 
 
-def refused(kind, source, out, *words, **changes):
+def refused(kind, source, out, *words, report=silent, **changes):
     with pytest.raises(kind) as raised:
-        prepare(source, out, **changes)
+        prepare(source, out, report, **changes)
     assert type(raised.value) is kind, raised.value
     text = raised.value.message + " ".join(detail for _, detail in raised.value.details)
     for word in words:
@@ -318,11 +318,15 @@ def test_broken_pictures_are_named_and_skipped_where_that_is_asked_for(tmp_path,
     (pets / "dog" / "003.png").write_bytes((pets / "dog" / "003.png").read_bytes()[:700])
     (pets / "eel" / "028.png").write_bytes(b"")
     os.symlink("nowhere", str(pets / "cat" / "zzz.png"))
-    words = ["zzz.png is not there", "or --skip-broken", "2 of 7 shards are finished"]
-    refused(StepFailed, pets, tmp_path / "out", *words, workers=processes)
+    words = ["3 of 101 pictures cannot be used", "zzz.png is not there", "003.png is cut off", "028.png is cut off"]
+    told = Told()
+    refused(StepFailed, pets, tmp_path / "out", *words, "; or --skip-broken", "5 of 7", report=told, workers=processes)
+    (at_once,) = told.text("warning")
+    assert "zzz.png is not there; the shards without such pictures are made" in at_once
+    assert len(list((tmp_path / "out").glob("*.tfrecord"))) == 5
     told = Told()
     result = prepare(pets, tmp_path / "out", told, workers=processes, skip_broken=True)
-    assert (result.num, result.skipped, result.made) == (99 - 1, 3, 98 - 32)
+    assert (result.num, result.skipped, result.made) == (99 - 1, 3, 16 - 2 + 5 - 1), "the two shards that were left"
     skipped = told.text("warning")
     assert [text.split(str(pets))[1].split(" ")[0] for text in skipped] == [
         "/cat/zzz.png",
@@ -351,9 +355,54 @@ def test_a_class_of_which_nothing_is_left(tmp_path):
     assert told.text("warning")[-1].startswith("no picture is left of 1 of 3 classes: dog")
 
 
-def test_a_picture_of_16_bits_is_not_skipped(tmp_path, pets):
+def test_pictures_of_16_bits_and_animations_are_skipped_with_the_reason(tmp_path, pets):
     Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 99).save(str(pets / "cat" / "000.png"))
-    refused(UsageError, pets, tmp_path / "out", "000.png has 16 bits a channel", skip_broken=True)
+    frames = [Image.fromarray(frame) for frame in pictures(2, 20)]
+    frames[0].save(str(pets / "eel" / "moves.webp"), save_all=True, append_images=frames[1:])
+    words = ["2 of 101 pictures", "000.png has 16 bits a channel", "convert", "moves.webp holds 2 pictures", "one file"]
+    refused(UsageError, pets, tmp_path / "out", *words, "or --skip-broken")
+    refused(UsageError, pets, tmp_path / "out", "000.png has 16 bits", "--res 64", resolution=None, skip_broken=True)
+    told = Told()
+    assert prepare(pets, tmp_path / "out", told, skip_broken=True).skipped == 2
+    first, second = told.text("warning")
+    assert first.startswith("skipped: ") and "000.png has 16 bits a channel" in first
+    assert second.startswith("skipped: ") and "moves.webp holds 2 pictures" in second
+    assert datasets.load(str(tmp_path / "out"), 32).class_counts == (39, 31, 29)
+
+
+def see_through(path, hidden=0):
+    """A red square on nothing, under which the colour is ``hidden``; as it is over white."""
+    levels = np.full((32, 32, 4), hidden, np.uint8)
+    levels[..., 3] = 0
+    levels[8:24, 8:24] = 255, 0, 0, 255
+    Image.fromarray(levels).save(str(path))
+    over_white = np.full((32, 32, 3), 255, np.uint8)
+    over_white[8:24, 8:24] = 255, 0, 0
+    return over_white
+
+
+def test_what_is_left_out_and_what_is_transparent_is_told_once(tmp_path, pets):
+    """Also where a folder is gone on with; by a dry run as far as it is known; not to who trains on the shards."""
+    over_white = see_through(pets / "dog" / "aaa.png")
+    see_through(pets / "eel" / "aaa.png", hidden=200)
+    (pets / "eel" / "x.tif").write_bytes(b"x")
+    left_out = (
+        "1 file of a kind that is not read is left out (.tif): the first is eel/x.tif; "
+        "what is read: .png, .jpg, .jpeg, .webp, .bmp"
+    )
+    transparent = "2 pictures have transparent parts, drawn over white: the first is dog/aaa.png"
+    for made in (102, 0):
+        told = Told()
+        result = prepare(pets, tmp_path / "out", told)
+        assert (result.made, result.transparent) == (made, 2)
+        assert told.text("warning") == [left_out, transparent]
+    told = Told()
+    core.prepare(PrepareConfig(str(pets), str(tmp_path / "dry"), 32), True, told)
+    assert told.text("warning") == [left_out]
+    found = datasets.load(str(tmp_path / "out"), 32)
+    assert [label for image, label in zip(found.images, found.labels) if np.array_equal(image, over_white)] == [1, 2]
+    assert found.notes == ()
+    assert datasets.load(str(pets), 32).notes == (left_out, transparent)
 
 
 def test_sizes_that_no_model_has(tmp_path, pets):

@@ -272,7 +272,7 @@ def test_the_square_in_the_centre():
 
 
 def test_modes_of_pictures(tmp_path):
-    """Grey, palette, alpha, bilevel, CMYK, and EXIF's orientation; each format without loss gives its pixels."""
+    """Grey, palette, full alpha, bilevel, CMYK, and EXIF's orientation; each format without loss gives its pixels."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     picture = Image.fromarray(pictures(1, 16)[0])
@@ -283,7 +283,7 @@ def test_modes_of_pictures(tmp_path):
         expected[name] = np.asarray(as_rgb)
 
     grey, palette, alpha = picture.convert("L"), picture.quantize(64), picture.convert("RGBA")
-    alpha.putalpha(77)
+    alpha.putalpha(255)
     save("1.png", grey, grey.convert("RGB"))
     save("2.png", palette, palette.convert("RGB"))
     save("3.png", alpha, picture)
@@ -352,6 +352,86 @@ def test_broken_pictures_are_named(tmp_path):
     path.unlink()
     path.symlink_to(path.name)
     refused(StepFailed, tmp_path, "dog/001.png cannot be followed")
+
+
+def test_all_broken_pictures_are_named_at_once(tmp_path):
+    """Their number, and of the first five what is wrong."""
+    class_folders(tmp_path, (("cat", 9), ("dog", 3)))
+    for number in range(1, 7):
+        (tmp_path / "cat" / f"00{number}.png").write_bytes(b"x" * number)
+    (tmp_path / "dog" / "001.png").write_bytes(png_of_16_bits())
+    with pytest.raises(StepFailed) as raised:
+        datasets.load(str(tmp_path), 16)
+    assert raised.value.message == "7 of 12 pictures cannot be used"
+    named = [text for label, text in raised.value.details if label == "picture"]
+    assert [text.split(" ")[0] for text in named[:5]] == [f"{tmp_path}/cat/00{number}.png" for number in range(1, 6)]
+    assert all("is cut off" in text for text in named[:5]) and named[5:] == ["… and 2 more"]
+    (fix,) = (text for label, text in raised.value.details if label == "fix")
+    assert fix.startswith("copy or make it again, or remove it; convert the pictures to 8 bits; or leave out all")
+    assert f"biggan prepare {tmp_path} --res 16 --out DIR --skip-broken" in fix
+
+
+def test_what_is_transparent_lies_on_white(tmp_path):
+    """level * alpha + 255 * (1 - alpha), whatever the colour is that nobody sees; alpha of 255 is no transparency."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    levels, alpha = pictures(1, 16)[0], np.repeat(np.arange(0, 256, 16, dtype=np.uint8)[None], 16, axis=0)
+    whole = np.full((16, 16), 255, np.uint8)
+    share = alpha[..., None] / 255.0
+    expected = {}
+
+    def save(name, picture, rgb, share=share, **options):
+        picture.save(str(tmp_path / "a" / name), **options)
+        expected[name] = rgb * share + 255 * (1 - share)
+
+    def with_alpha(picture, alpha):
+        picture = picture.copy()
+        picture.putalpha(Image.fromarray(alpha))
+        return picture
+
+    colour = Image.fromarray(levels)
+    grey, palette = colour.convert("L"), colour.quantize(8)
+    in_grey, in_palette = (np.asarray(picture.convert("RGB")) for picture in (grey, palette))
+    save("1-rgba.png", with_alpha(colour, alpha), levels)
+    save("2-la.png", with_alpha(grey, alpha), in_grey)
+    save("3-rgba.webp", with_alpha(colour, alpha), levels, lossless=True, exact=True)
+    of_index = np.array([0, 50, 255, 255, 100, 255, 255, 255], np.uint8)
+    seen = of_index[np.asarray(palette)][..., None] / 255.0
+    save("4-palette.png", palette, in_palette, seen, transparency=bytes(of_index))
+    one = int(in_grey[3, 5, 0])
+    save("5-grey.png", grey, in_grey, (in_grey[..., :1] != one).astype(float), transparency=one)
+    rgb = tuple(levels[3, 5].tolist())
+    save("6-rgb.png", colour, levels, (levels != rgb).any(-1, keepdims=True).astype(float), transparency=rgb)
+    save("7-opaque.png", with_alpha(colour, whole), levels, 1.0)
+    save("8-palette.png", palette, in_palette, 1.0, transparency=bytes(8 * [255]))
+    colour.save(str(tmp_path / "b" / "9.png"))
+    found = datasets.load(str(tmp_path), 16)
+    for index, name in enumerate(sorted(expected)):
+        np.testing.assert_allclose(found.images[index].astype(float), expected[name], atol=1, err_msg=name)
+    note = "6 pictures have transparent parts, drawn over white: the first is a/1-rgba.png"
+    assert found.notes == (note,)
+    with datasets.opened(str(tmp_path)) as source:
+        assert source.train.notes() == [note]
+
+
+def test_files_that_are_left_out_are_told(tmp_path):
+    """Not what lies beside pictures: hidden files, lists, notes, what file managers leave."""
+    class_folders(tmp_path / "x")
+    for name in (".hidden.tif", "cat/.DS_Store", "cat/Thumbs.db", "labels.csv", "README", "dog/README.txt", "a.json"):
+        (tmp_path / "x" / name).write_bytes(b"x")
+    assert datasets.load(str(tmp_path / "x"), 16).notes == ()
+    for name in ("cat/1.TIF", "cat/2.tif", "dog/3.heic", "loose.gif"):
+        (tmp_path / "x" / name).write_bytes(b"x")
+    (note,) = datasets.load(str(tmp_path / "x"), 16).notes
+    assert note == (
+        "4 files of kinds that are not read are left out (.gif, .heic, .tif): the first is loose.gif; "
+        "what is read: .png, .jpg, .jpeg, .webp, .bmp"
+    )
+    with datasets.opened(str(tmp_path / "x")) as source:
+        assert source.notes == (note,)
+    (tmp_path / "x" / "loose.gif").rename(tmp_path / "x" / os.fsdecode(b"\xff\x1b.gif"))
+    (note,) = datasets.load(str(tmp_path / "x"), 16).notes
+    assert "the first is \\xff\\x1b.gif" in note
 
 
 def test_folders_that_are_no_data(tmp_path):
