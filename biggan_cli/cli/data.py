@@ -41,8 +41,11 @@ def data(
     if as_json:
         console.result(result._asdict(), as_json)
         return
+    from biggan_cli.data.classes import quoted
+
     rows = [
-        (entry["name"], f"{entry['train']:,}", f"{entry['held_out']:,}", entry["first"]) for entry in result.classes
+        (quoted(entry["name"]), f"{entry['train']:,}", f"{entry['held_out']:,}", entry["first"])
+        for entry in result.classes
     ]
     console.rows(("class", "to train", "held out", "first"), [[cell or "-" for cell in row] for row in rows])
     shown = dict(result._asdict(), classes=len(rows))

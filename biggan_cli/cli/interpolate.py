@@ -8,6 +8,7 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
+from biggan_cli.data import classes
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
 from biggan_cli.settings import DRAW_BATCH, EASES, FORMATS, MODES, InterpolateConfig
@@ -118,14 +119,14 @@ def interpolate(
     for flag, value, choices in (("--mode", mode, MODES), ("--ease", ease, EASES), ("--format", kind, FORMATS)):
         if value is not None and value not in choices:
             raise UsageError(f"{flag} {value} is not one of {', '.join(choices)}", fix=f"{flag} {choices[0]}")
-    classes, flags = _path(start, end, path, mode)
+    names, flags = _path(start, end, path, mode)
     if out and name:
         raise UsageError("--name is for a film in the run, --out for one elsewhere", fix="leave one of them out")
     settings = InterpolateConfig(
         draw=options.draw_config(checkpoint, weights or "ema", bn, truncation, device, batch),
         weights=weights,
         from_graph=from_graph,
-        path=classes,
+        path=names,
         flags=flags,
         mode=mode,
         seeds=options.parse_seeds(seeds) if seeds is not None else None,
@@ -164,10 +165,10 @@ def _path(
             raise UsageError("--mode z needs a class to stay with", fix="--from CLASS")
         return (start,), ("--from",)
     if path is not None:
-        classes = tuple(part.strip() for part in path.split(","))
-        if len(classes) < 2:
+        names = tuple(map(classes.unquoted, classes.split(path)))
+        if len(names) < 2:
             raise UsageError(f"--path {path} is one class: a path has two at least", fix=f"--path {path},CLASS")
-        return classes, ("--path",)
+        return names, ("--path",)
     if start is None and end is None:
         raise UsageError("from which class to which? none is named", fix="--from CLASS --to CLASS, or --path A,B,C")
     if end is None:

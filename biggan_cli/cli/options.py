@@ -18,6 +18,7 @@ from biggan_cli.config import (
     validate_count,
     validate_truncation,
 )
+from biggan_cli.data import classes
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import expanded
 from biggan_cli.settings import (
@@ -346,16 +347,19 @@ def parse_seeds(text: str) -> Tuple[int, ...]:
 
 
 def parse_classes(text: str) -> Tuple[Tuple[str, Optional[int]], ...]:
-    """``horse,frog:16`` → (horse, None), (frog, 16)."""
-    classes = []
-    for part in text.split(","):
-        name, colon, count = part.partition(":")
+    """``horse,frog:16`` → (horse, None), (frog, 16); a name with a comma or a colon is between single quotes."""
+    found = []
+    for part in classes.split(text):
+        name, colon, count = classes.counted(part)
         if colon and not re.fullmatch(r"\s*[0-9]{1,7}\s*", count):
-            raise UsageError(f"--classes {text}: {count or 'nothing'} is not a count", fix=f"{name}:16")
+            raise UsageError(
+                f"--classes {text}: {count.strip() or 'nothing'} is not a count",
+                fix=f"{classes.quoted(name)}:16, or {classes.quoted(part)} if that is its name",
+            )
         if colon:
             validate_count(f"--classes {name}:", int(count), MAX_PICTURES)
-        classes.append((name.strip(), int(count) if colon else None))
-    return tuple(classes)
+        found.append((name, int(count) if colon else None))
+    return tuple(found)
 
 
 def parse_choices(flag: str, text: Optional[str], choices: Sequence[str]) -> Tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 from biggan_cli.config import RunRecord
 from biggan_cli.core import run_states
 from biggan_cli.core.run_states import SMALLER_IS_BETTER, RunState, Score
+from biggan_cli.data import classes
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import RunDir, open_run
 
@@ -195,7 +196,7 @@ def _flat(record: Optional[RunRecord]) -> Optional[Dict[str, Any]]:
         return None
     values = dict(preset=record.config.preset, **asdict(record.config.model), **asdict(record.config.train))
     digest = record.data_digest[:12] if record.data_digest else None
-    return dict(values, data_digest=digest, class_names=", ".join(record.class_names), biggan=record.biggan)
+    return dict(values, data_digest=digest, class_names=classes.joined(record.class_names), biggan=record.biggan)
 
 
 def _scores(found: Sequence[Compared], at: int) -> List[Dict[str, Any]]:

@@ -107,7 +107,7 @@ def _class_names(given: Optional[str], count: int) -> Tuple[str, ...]:
             raise UsageError(f"--class-names {given} is not a text file: {error}", fix="a file in UTF-8") from error
         names = tuple(line.strip() for line in lines if line.strip())
     else:
-        names = tuple(part.strip() for part in given.split(","))
+        names = tuple(map(classes.unquoted, classes.split(given)))
     shown = given if len(given) < 80 else given[:80] + "…"
     if len(names) != count:
         raise UsageError(

@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from biggan_cli.data.classes import class_index
+from biggan_cli.data.classes import class_index, quoted
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
 from biggan_cli.settings import LatentsConfig
@@ -103,5 +103,5 @@ def _read(asked: LatentsConfig, z_dim: int, num_classes: int) -> Latents:
 def classes_text(y: np.ndarray, class_names: Sequence[str]) -> str:
     """``three:40, eight:16``, the first few of many."""
     labels, places, counts = np.unique(y, return_index=True, return_counts=True)
-    parts = [f"{class_names[labels[i]]}:{counts[i]}" for i in np.argsort(places)]
+    parts = [f"{quoted(class_names[labels[i]])}:{counts[i]}" for i in np.argsort(places)]
     return ", ".join(parts if len(parts) <= _SHOWN else [*parts[:_SHOWN], "…"])

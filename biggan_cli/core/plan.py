@@ -6,6 +6,7 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunRecord, TrainConfig
 from biggan_cli.core import npu as npus
 from biggan_cli.core.reporting import Report
+from biggan_cli.data import classes
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
 from biggan_cli.presets import PRESETS
@@ -18,10 +19,12 @@ from biggan_cli.settings import NpuConfig
 def announce(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str, report: Report) -> None:
     """Say what is going to happen: the data class by class, and the resolved configuration."""
     counts = zip(dataset.class_names, dataset.class_counts)
-    report("table", title=f"classes of {dataset.name}", rows=[(name, f"{count}") for name, count in counts])
+    report(
+        "table", title=f"classes of {dataset.name}", rows=[(classes.quoted(name), f"{count}") for name, count in counts]
+    )
     empty = [name for name, count in zip(dataset.class_names, dataset.class_counts) if not count]
     if empty:
-        report("warning", text=f"no picture of {', '.join(empty)}: such classes are not learnt")
+        report("warning", text=f"no picture of {classes.listed(empty)}: such classes are not learnt")
     for note in dataset.notes:
         report("warning", text=note)
     report("table", title="training", rows=_plan(record, npu, dataset, where))

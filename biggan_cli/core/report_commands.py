@@ -119,7 +119,7 @@ def _origin(record: RunRecord, origin: Optional[Mapping[str, Any]]) -> List[Comm
     words = ["biggan", "import-checkpoint", str((origin or {}).get("prefix", "PREFIX"))]
     if classes.are_named(record.class_names):
         named = tuple(record.class_names) == classes.CIFAR10
-        words += ["--class-names", "cifar10" if named else ",".join(record.class_names)]
+        words += ["--class-names", "cifar10" if named else classes.joined(record.class_names)]
     if (origin or {}).get("weights") == "raw":
         words += ["--weights", "raw"]
     note = None if origin else "PREFIX: the reference's checkpoint, which the run no longer names"
@@ -180,7 +180,7 @@ def _stops(config: Dict[str, Any]) -> List[str]:
     path, flags = config.pop("path"), config.pop("flags")
     grid = config.pop("grid", None)
     words = [word for pair in zip(flags, path) for word in pair] if len(flags) == len(path) else []
-    return (words or [flags[0], ",".join(path)]) + (["--grid", "x".join(map(str, grid))] if grid else [])
+    return (words or [flags[0], classes.joined(path)]) + (["--grid", "x".join(map(str, grid))] if grid else [])
 
 
 def _renamed(config: Dict[str, Any], key: str, name: str) -> List[str]:
@@ -203,7 +203,7 @@ def _flag(flag: str, value: Any, key: str = "") -> List[str]:
     if value is True or value is False:
         return [flag if value else flag.replace("--", "--no-", 1)]
     if key == "classes":
-        value = ",".join(f"{name}:{count}" if count else name for name, count in value)
+        value = ",".join(classes.quoted(name) + (f":{count}" if count else "") for name, count in value)
     elif key == "seeds":
         value = seeds_words(value)
     elif isinstance(value, (list, tuple)):

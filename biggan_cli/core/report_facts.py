@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from biggan_cli.config import RunRecord
 from biggan_cli.core.report_data import RunData
 from biggan_cli.core.reporting import duration
+from biggan_cli.data.classes import quoted
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
 from biggan_cli.presets import PRESETS
 
@@ -50,7 +51,9 @@ def class_counts(data: RunData) -> Tuple[List[Tuple[str, Optional[int]]], int]:
         if title.startswith(_CLASSES):
             words = (line.rsplit(None, 1) for line in lines)
             counts = {pair[0].strip(): int(pair[1]) for pair in words if len(pair) == 2 and pair[1].isdigit()}
-    return [(name, counts.get(name.strip())) for name in names[:_MOST_CLASSES]], len(names)
+    return [(quoted(name), counts.get(quoted(name), counts.get(name.strip()))) for name in names[:_MOST_CLASSES]], len(
+        names
+    )
 
 
 def warnings(data: RunData) -> List[str]:

@@ -9,6 +9,7 @@ from biggan_cli.core import generators
 from biggan_cli.core.reporting import Report
 from biggan_cli.core.run_sources import UNKNOWN, Source, drawn_facts, how_drawn, of_run, seeds_text
 from biggan_cli.data import datasets, pictures
+from biggan_cli.data.classes import quoted
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.errors import UsageError
 from biggan_cli.metrics import feature_file
@@ -84,7 +85,7 @@ def _sampled(folder: Path) -> Optional[Sampled]:
     seeds = [entry["seed"] for entry in read_json(folder / "index.json")]
     latents = f"latents of {asked['file']}" if asked["file"] else seeds_text(seeds)
     if asked["classes"]:
-        latents += ", classes " + ", ".join(name for name, _ in asked["classes"])
+        latents += ", classes " + ", ".join(quoted(name) for name, _ in asked["classes"])
     try:
         draw = DrawConfig(**left.manifest["config"]["draw"])
     except TypeError:  # of another version of biggan

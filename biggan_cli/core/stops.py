@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from biggan_cli.core.drawing import model_of
-from biggan_cli.data.classes import class_index
+from biggan_cli.data.classes import class_index, quoted
 from biggan_cli.errors import UsageError
 from biggan_cli.model.latents import z_of_seeds
 from biggan_cli.rundir import RunDir
@@ -74,7 +74,9 @@ def _classes(settings: InterpolateConfig, class_names: Sequence[str]) -> List[in
         for one, other in zip(labels, labels[1:]):
             if one == other:
                 what = "--from and --to are both" if flags[0] == "--from" else "--path goes twice in a row to"
-                raise UsageError(f"{what} {class_names[one]}: nothing would move", fix="another class, or --mode z")
+                raise UsageError(
+                    f"{what} {quoted(class_names[one])}: nothing would move", fix="another class, or --mode z"
+                )
     return labels
 
 
@@ -110,8 +112,8 @@ def _cells(settings: InterpolateConfig, sets: int) -> int:
 
 def _words(settings: InterpolateConfig, names: Sequence[str], seeds: Sequence[Sequence[int]]) -> List[str]:
     if settings.mode == "class":
-        return list(names)
-    return [f"{name} (seeds from {part[0]})" for name, part in zip(names, seeds)]
+        return list(map(quoted, names))
+    return [f"{quoted(name)} (seeds from {part[0]})" for name, part in zip(names, seeds)]
 
 
 def _name(settings: InterpolateConfig, names: Sequence[str]) -> str:

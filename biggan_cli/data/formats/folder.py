@@ -152,7 +152,7 @@ def open_source(path: Path, place: str) -> Source:
         if not files:
             kinds = sorted({_ending(name) for name in os.listdir(str(path / folder))} - {""})
             raise UsageError(
-                f"{where}: the class folder {folder} has no pictures"
+                f"{where}: the class folder {classes.quoted(folder)} has no pictures"
                 + (f", only files with {', '.join(kinds[:5])}" if kinds else ""),
                 looked_for=", ".join("*" + ending for ending in ENDINGS),
                 fix=f"remove {os.path.join(place, folder)}, or put pictures into it",

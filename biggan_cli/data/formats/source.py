@@ -6,7 +6,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 
-from biggan_cli.data import images
+from biggan_cli.data import classes, images
 from biggan_cli.errors import StepFailed, UsageError
 
 Progress = Callable[[int, int], None]
@@ -178,7 +178,7 @@ def check_classes(class_names: Sequence[str], labels: np.ndarray, where: str) ->
         UsageError: all pictures are of one class.
     """
     if len(class_names) < 2 or len(np.unique(labels)) < 2:
-        found = class_names[int(labels[0])] if len(labels) else "none"
+        found = classes.quoted(class_names[int(labels[0])]) if len(labels) else "none"
         raise UsageError(
             f"{where} has pictures of one class only, {found}: a class-conditional model needs 2 or more",
             hint="labels are the names of the folders, or the numbers in the file: is it the right folder?",

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import io
 
+from biggan_cli.cli import options
 from biggan_cli.data import datasets
-from biggan_cli.data.classes import CIFAR10, DIGITS, class_index
+from biggan_cli.data.classes import CIFAR10, DIGITS, class_index, joined, listed, quoted, split, unquoted
 from biggan_cli.errors import StepFailed, UsageError
 from tests.conftest import CIFAR10_BATCHES as BATCHES
 from tests.conftest import small_cifar10
@@ -130,6 +131,42 @@ def test_unknown_class_lists_names_and_the_nearest():
     assert "--from hosre" in str(raised.value)
     assert details["fix"] == "horse instead of hosre"
     assert all(name in details["hint"] for name in CIFAR10)
+
+
+PEOPLES = ("007", "1", "10", "2", "cat, tabby", "dog:16", "it's", "my cat", "-x", "'q'", "cat", "1e5", "nan", "猫")
+
+
+def test_names_are_quoted_where_one_would_not_see_where_they_end():
+    assert listed(("cat", "my cat", "007", "猫", "-x", "it's", "v1.2", "3d")) == (
+        "cat, 'my cat', '007', 猫, -x, 'it''s', v1.2, 3d"
+    )
+    assert listed([str(number) for number in range(12)], 2) == "'0', '1', …"
+
+
+def test_names_that_were_quoted_are_taken_as_they_were():
+    """In a list and alone, with and without counts, whatever they look like."""
+    assert [unquoted(part) for part in split(joined(PEOPLES))] == list(PEOPLES)
+    for index, name in enumerate(PEOPLES):
+        assert [class_index(word, PEOPLES, "--from") for word in (name, quoted(name), f" {quoted(name)} ")] == 3 * [
+            index
+        ]
+    with_counts = ",".join(f"{quoted(name)}:{index + 1}" for index, name in enumerate(PEOPLES))
+    assert options.parse_classes(with_counts) == tuple((name, i + 1) for i, name in enumerate(PEOPLES))
+    assert options.parse_classes("my cat, it's:2 ,'tis") == (("my cat", None), ("it's", 2), ("'tis", None))
+    with pytest.raises(UsageError) as raised:
+        options.parse_classes("dog:16x")
+    assert dict(raised.value.details)["fix"] == "dog:16, or 'dog:16x' if that is its name"
+
+
+def test_a_number_is_a_name_where_names_are_numbers():
+    """``2`` is the class of that name, not the third one, and ``0`` none."""
+    names = ("1", "10", "2")
+    assert [class_index(name, names, "--to") for name in names] == [0, 1, 2]
+    with pytest.raises(UsageError) as raised:
+        class_index("0", names, "--to")
+    assert "--to '0' is not a class" in raised.value.message
+    assert dict(raised.value.details)["hint"] == "the classes are: '1', '10', '2'"
+    assert class_index("0", ("a", "b"), "--to") == 0
 
 
 def test_car_means_nothing_to_digits():

@@ -247,7 +247,7 @@ def test_class_folders(tmp_path):
     assert datasets.load(str(tmp_path / "pets"), 16).digest != found.digest
 
 
-@pytest.mark.parametrize("name", ("cat, tabby", "dog:16", "a\n", "b\x1b[31mred", "c\x85", "d\u2028e", " f", "g\\h\x7f"))
+@pytest.mark.parametrize("name", ("a\n", "b\x1b[31mred", "c\x85", "d\u2028e", " f", "g\\h\x7f"))
 def test_names_that_no_class_can_have(tmp_path, name):
     class_folders(tmp_path / "x", ((name, 3), ("val", 2)))
     words = ["has a class name", repr(name), f"rename the folder {name!r}"]
