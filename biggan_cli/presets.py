@@ -4,9 +4,14 @@ from typing import Any, Mapping, NamedTuple
 
 
 class Preset(NamedTuple):
-    """Named values; where they come from, what they are known to give, and what that costs."""
+    """Named values; where they come from, what they are known to give, and what that costs.
+
+    ``data`` is the kind of data of which that is known (:func:`biggan_cli.data.datasets.origin`): of others it says
+    nothing.
+    """
 
     source: str
+    data: str
     reaches: str
     cost: str
     values: Mapping[str, Any]
@@ -27,18 +32,23 @@ _CIFAR10 = dict(
 )
 _IMAGENET = dict(num_classes=1000, beta2=0.999, orthogonal=0.0, flip=True, truncation=None, ema_start=20000)
 _PEER = "PyTorch-StudioGAN's BigGAN for CIFAR-10"
+_PUBLISHED = "published by PyTorch-StudioGAN"
 _UNTRIED = "not run here"
+DATA_NAMES = dict(cifar10="CIFAR-10", digits="the built-in digits", imagenet="ImageNet")
+"""What the kinds of data are called in words."""
 
 PRESETS = {
     "seed": Preset(
         source="the documented defaults of the BigGAN for Ascend 910 (AnimeFaceGAN_ID1062)",
-        reaches=f"CIFAR-10 as published with the reference's own network: IS 6.98, FID 38.47; {_UNTRIED}",
+        data="cifar10",
+        reaches=f"CIFAR-10, published with the reference's own network: IS 6.98, FID 38.47; {_UNTRIED}",
         cost="published: 0.2 s a step on an Ascend 910, 0.35 s on a GPU that is not named: 5 to 10 hours",
         values={},
     ),
     "digits": Preset(
         source="tuned on the built-in digits",
-        reaches="a digit classifier takes 0.961 of 1,000 samples for the asked digit, 0.987 after 1,500 steps",
+        data="digits",
+        reaches="the digits: a classifier takes 0.961 of 1,000 samples for the asked digit, 0.987 after 1,500 steps",
         cost="two to three minutes on two cores",
         values=dict(
             data="digits",
@@ -55,26 +65,30 @@ PRESETS = {
     ),
     "cifar10-fast": Preset(
         source=f"{_PEER}, its first third",
-        reaches=f"estimated from its log: FID 11 against the test set, 7 against the training set; {_UNTRIED}",
+        data="cifar10",
+        reaches=f"CIFAR-10, estimated from its log: FID 11 against its test set, 7 its training set; {_UNTRIED}",
         cost="a third of cifar10's",
         values=dict(_CIFAR10, steps=30000),
     ),
     "cifar10": Preset(
         source=f"{_PEER}: a discriminator of half the width, 5 updates of it a step, equal rates, flips",
-        reaches=f"published for the peer: FID 4.16 against the training set, IS 9.96; {_UNTRIED}",
-        cost="published for the peer: 13 hours",
+        data="cifar10",
+        reaches=f"CIFAR-10, {_PUBLISHED}: FID 4.16 against the training set, IS 9.96; {_UNTRIED}",
+        cost=f"{_PUBLISHED}: 13 hours on one GPU",
         values=_CIFAR10,
     ),
     "cifar10-best": Preset(
         source=f"{_PEER} with LeCam; --consistency 10 instead is its equal, at 1.7 times the time",
-        reaches=f"published for the peer: FID 3.23 against the training set, IS 10.17; {_UNTRIED}",
+        data="cifar10",
+        reaches=f"CIFAR-10, {_PUBLISHED}: FID 3.23 against the training set, IS 10.17; {_UNTRIED}",
         cost="twice cifar10's",
         values=dict(_CIFAR10, steps=200000, lecam=0.3),
     ),
     "imagenet64": Preset(
         source="PyTorch-StudioGAN's BigGAN for ImageNet at 64 px",
-        reaches=f"published for the peer on 100 of the classes: FID 18.6; {_UNTRIED}",
-        cost="published for the peer on Tiny ImageNet: 45 hours; --batch-device for what one device holds",
+        data="imagenet",
+        reaches=f"ImageNet, {_PUBLISHED} for 100 of the classes: FID 18.6; {_UNTRIED}",
+        cost=f"{_PUBLISHED} for Tiny ImageNet: 45 hours; --batch-device for what one device holds",
         values=dict(
             _IMAGENET,
             resolution=64,
@@ -87,8 +101,9 @@ PRESETS = {
     ),
     "imagenet128": Preset(
         source="PyTorch-StudioGAN's BigGAN for ImageNet at 128 px, batch 256",
-        reaches=f"published for the peer: FID 16 to 25 (8 with batch 2048 in 30 days); {_UNTRIED}",
-        cost="published for the peer: a week; --batch-device for what one device holds",
+        data="imagenet",
+        reaches=f"ImageNet, {_PUBLISHED}: FID 16 to 25 (8 with batch 2048 in 30 days); {_UNTRIED}",
+        cost=f"{_PUBLISHED}: a week; --batch-device for what one device holds",
         values=dict(
             _IMAGENET,
             resolution=128,

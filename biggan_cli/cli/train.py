@@ -66,7 +66,7 @@ def train(
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Carry on with this run: directory (or obs://…), number, or latest.",
+            help="Carry on with this run: directory (or obs://…), number, or latest, also one without a checkpoint.",
             show_default=False,
             autocompletion=options.runs,
         ),

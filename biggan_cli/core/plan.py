@@ -6,10 +6,10 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunRecord, TrainConfig
 from biggan_cli.core import npu as npus
 from biggan_cli.core.reporting import Report
-from biggan_cli.data import classes
+from biggan_cli.data import classes, datasets
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
-from biggan_cli.presets import PRESETS
+from biggan_cli.presets import DATA_NAMES, PRESETS, Preset
 from biggan_cli.runtime.device import chosen_npu, cpu_cores, half_type
 from biggan_cli.runtime.npu_options import MIXED_FLOAT16, PRECISION_MODES
 from biggan_cli.runtime.versions import tensorflow_version
@@ -47,8 +47,7 @@ def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> Li
     return [
         ("run", where),
         ("preset", f"{config.preset}: {preset.source}"),
-        ("known to give", preset.reaches),
-        ("known to cost", preset.cost),
+        *_known(preset, train.data),
         ("data", f"{train.data}: {trained} to train, {held_out} held out, {model.num_classes} classes"),
         ("generator", f"{parameter_count(generator_weights(model)):,} parameters"),
         ("discriminator", f"{parameter_count(discriminator_weights(model)):,} parameters"),
@@ -78,6 +77,13 @@ def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> Li
         ("watching", _watching(train)),
         ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]
+
+
+def _known(preset: Preset, data: str) -> List[Tuple[str, str]]:
+    """What the preset gave where it was tried, for whoever trains on the same; of other data that would say nothing."""
+    if datasets.origin(data) == preset.data:
+        return [("known to give", f"{preset.reaches} (the preset as it is)"), ("known to cost", preset.cost)]
+    return [("known to give", f"nothing is known of it on these data: its scores are of {DATA_NAMES[preset.data]}")]
 
 
 def _regularisation(train: TrainConfig) -> str:

@@ -146,7 +146,7 @@ def resume(
         require(record.config.train.device)
         precision.check(record.config.train)
         extractor = scoring.extractor_of(record.config.train, report)
-        where = f"{run}, from step {reached}"
+        where = f"{run}, from step {reached}" if checkpoint else f"{run}, from step 0: it has no checkpoint yet"
         if dry_run:
             _say_what_is_unsound(run, checkpoint, faults, report)
             announce(record, npu, dataset, where, report)

@@ -97,6 +97,18 @@ def kind_of(spec: str) -> str:
     return check_spec(spec)[0]
 
 
+def origin(spec: str) -> str:
+    """The :func:`kind_of` data; of prepared ones that of the data they were made of.
+
+    Raises:
+        UsageError, StepFailed: as :func:`prepared_resolution`.
+    """
+    kind, place = check_spec(spec)
+    if kind != prepared.KIND or storage.is_remote(place):
+        return kind
+    return str(prepared.read_index(expanded(place), place).get("source")).partition(":")[0]
+
+
 def absolute(spec: Optional[str]) -> Optional[str]:
     """The specification as it is stored with a run: with its kind, good from any working directory.
 

@@ -29,6 +29,22 @@ def test_class_folders(biggan, tmp_path):
     np.testing.assert_array_equal(grid[:64, left + 3 * 64 : left + 4 * 64], wanted)
 
 
+def test_what_a_user_should_know_of_a_folder(biggan, tmp_path):
+    """Where a name ends, what is left out, and what was transparent: in words; for programs, names as they are."""
+    class_folders(tmp_path / "pets", (("cats, large", 3), ("007", 2), ("my cat", 2)))
+    (tmp_path / "pets" / "007" / "x.tif").write_bytes(b"x")
+    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(str(tmp_path / "pets" / "my cat" / "clear.png"))
+    done = biggan("data", "pets", "--out", "grid.png", cwd=tmp_path, check=0)
+    assert [line.split("  ")[0] for line in done.stdout.splitlines()[1:4]] == ["'007'", "'cats, large'", "'my cat'"]
+    assert "warning: 1 file of a kind that is not read is left out (.tif): the first is 007/x.tif" in done.stderr
+    assert "warning: 1 picture has transparent parts, drawn over white: the first is my cat/clear.png" in done.stderr
+    grid = read_picture(tmp_path / "grid.png")
+    left = grid.shape[1] - 3 * 64
+    assert (grid[2 * 64 :, left + 2 * 64 :] == 255).all()
+    done = biggan("data", "pets", "--json", "--out", "grid.png", cwd=tmp_path, check=0)
+    assert [entry["name"] for entry in json.loads(done.stdout)["classes"]] == ["007", "cats, large", "my cat"]
+
+
 @pytest.mark.parametrize("kind", ("digits", "cifar10", "npz", "mat", "prepared"))
 def test_other_kinds(biggan, tmp_path, kind):
     spec = tmp_path / "data"

@@ -169,6 +169,15 @@ def test_a_dry_run_of_resuming_leaves_nothing(biggan, tiny_run):
     assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")} == before
 
 
+def test_the_latest_run_goes_on_also_without_a_checkpoint(biggan, tiny_run, tmp_path):
+    """The one before it has some: to go on with that would leave the run that was just stopped."""
+    for name in ("00000-digits-32-digits", "00001-digits-32-digits"):
+        shutil.copytree(str(tiny_run), str(tmp_path / "runs" / name))
+    shutil.rmtree(str(tmp_path / "runs" / "00001-digits-32-digits" / "checkpoints"))
+    done = biggan("train", "--resume", "latest", "--dry-run", "--no-measure", cwd=tmp_path, check=0)
+    assert "runs/00001-digits-32-digits, from step 0: it has no checkpoint yet" in " ".join(done.stdout.split())
+
+
 def test_a_dry_run_refuses_what_training_refuses(biggan, tmp_path):
     (tmp_path / "file").write_text("")
     for arguments, code in ((["--device", "gpu"], 4), (["--outdir", tmp_path / "file" / "runs"], 2)):
