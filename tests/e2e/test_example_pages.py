@@ -51,13 +51,14 @@ def test_own_pictures(clone):
     text = page(3).read_text(encoding="utf-8")
     few = clone.folder.parent / "few.md"
     few.write_text(text.replace("pictures.py pictures 4500", "pictures.py pictures 120"), encoding="utf-8")
-    assert run_page(few, clone, smaller) == ["data", "prepare", "train", "sample"]
+    assert run_page(few, clone, smaller) == ["data", "prepare", "train", "sample", "train", "sample"]
     pictures = list((clone.folder / "pictures").glob("*/*"))
     assert {path.suffix for path in pictures} == {".jpg", ".png", ".webp"} and len(pictures) == 120
     assert read_picture(clone.folder / "grid.png").shape[0] == 640
     (run,) = (clone.folder / "runs").glob("0*")
     assert json.loads((run / "config.json").read_text())["class_names"][:3] == ["eight", "five", "four"]
     assert len(list((run / "sample" / "00000").glob("0*.png"))) == 40
+    assert (run / "sample" / "00001" / "neighbours.png").is_file()
 
 
 @pytest.mark.slow

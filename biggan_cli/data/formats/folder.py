@@ -95,8 +95,8 @@ class Files(Part):
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
             for start in range(0, len(names), _AT_ONCE):
                 part = names[start : start + _AT_ONCE]
-                work_all = threads.map(functools.partial(picture_files.attempted, work), map(self.root.joinpath, part))
-                for name, found in zip(part, work_all):
+                results = threads.map(functools.partial(picture_files.attempted, work), map(self.root.joinpath, part))
+                for name, found in zip(part, results):
                     if isinstance(found, BigganError):
                         unusable.append(found)
                     else:
