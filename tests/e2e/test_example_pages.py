@@ -46,7 +46,8 @@ def test_own_pictures(clone):
     """With few pictures, a tiny network and two steps."""
 
     def smaller(arguments):
-        return arguments + (SMALL if arguments[0] == "train" else [])
+        wider = ["--base-channels", "8"] if "--res" in arguments else []  # 64 px take no less
+        return arguments + ([*SMALL, *wider] if arguments[0] == "train" else [])
 
     text = page(3).read_text(encoding="utf-8")
     few = clone.folder.parent / "few.md"
