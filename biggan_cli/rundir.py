@@ -276,13 +276,16 @@ def _note(holder: int, text: str) -> None:
 
 def cannot_be_written(folder: Path, error: OSError) -> StepFailed:
     """What is said of an error whose number is one of ``FULL`` or ``READ_ONLY``."""
-    hint = f"{free_megabytes(folder):.1f} MB are free there" if error.errno in FULL else None
+    hint = free_space(folder) if error.errno in FULL else None
     return StepFailed(f"{folder} cannot be written: {error.strerror.lower()}", hint=hint)
 
 
-def free_megabytes(folder: Path) -> float:
-    """What may still be written to the disk of a folder, in MB."""
-    return shutil.disk_usage(str(folder)).free / 1e6
+def free_space(folder: Path) -> str:
+    """A sentence about what may still be written to the disk of a folder."""
+    try:
+        return f"{shutil.disk_usage(str(folder)).free / 1e6:.1f} MB are free there"
+    except OSError as error:
+        return f"how much is free there cannot be told: {error.strerror.lower()}"
 
 
 class Finished(NamedTuple):
@@ -451,22 +454,26 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name to write to; the file takes its real name, flushed to disk, when the block ends well."""
+    """A temporary name to write to; the file takes its real name, all on the disk, when the block ends well."""
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
         flush_to_disk(temporary)
         os.replace(str(temporary), str(path))
+        flush_to_disk(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
 
 
 def flush_to_disk(path: Path) -> None:
-    """fsync a file that is already closed; of a folder, the names in it."""
+    """fsync a file that is already closed; of a folder, the names in it, where its file system can."""
     descriptor = os.open(str(path), os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+            raise
     finally:
         os.close(descriptor)
 
