@@ -25,7 +25,7 @@ WON_SHARE, WON_STEPS = 0.99, 200
 """Of the logits on each side. A hinge that is 0 gives the discriminator no gradient either: it stays so until the
 generator finds out by itself, which it does within tens of steps if it does at all."""
 APART = 1e-3
-"""Between the means of logits. Sound runs differ by more from their first steps on; a discriminator whose last
+"""Between the means of logits. Ten steps of the digits preset have 0.24 and more; a discriminator whose last
 activations are all 0 gives the same to every picture, for ever."""
 ALIKE, GROWN, WARM_UP = 0.05, 0.25, 300
 """Of the variance of real pictures; single batches of a sound run were never below 0.45, the first ones included. Where
