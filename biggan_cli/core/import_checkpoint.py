@@ -66,7 +66,7 @@ def import_checkpoint(settings: ImportConfig, outdir: Path, dry_run: bool, repor
                 source=dict(prefix=str(prefix.resolve()), weights=imported.weights, files=_sums(prefix)),
             )
             saved = checkpoints.save(
-                lambda path: checkpoints.write_arrays(imported.values, path), run, imported.step, described, keep=1
+                lambda path: checkpoints.write_arrays(imported.values, path), run, imported.step, described
             )
             write_json(run.config, configs.to_json(record))
     except BaseException:
