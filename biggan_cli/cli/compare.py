@@ -6,7 +6,7 @@ from typing import Any, List, Optional, Sequence
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import flag_of, validate_count
 
 _COURSE = 6
@@ -37,7 +37,7 @@ def compare(
     ],
     step: Annotated[
         Optional[int],
-        typer.Option("--step", metavar="N", help="Compare at this step.", show_default="the last that all have"),
+        parsing.whole("--step", help="Compare at this step.", show_default="the last that all have"),
     ] = None,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,

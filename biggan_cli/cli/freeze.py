@@ -6,7 +6,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, RESAMPLE, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
@@ -28,9 +28,7 @@ def freeze(
             autocompletion=options.among(*RESAMPLE),
         ),
     ] = "plain",
-    batch: Annotated[
-        Optional[int], typer.Option("--batch", metavar="N", help="Fix the batch.", show_default="free")
-    ] = None,
+    batch: Annotated[Optional[int], parsing.whole("--batch", help="Fix the batch.", show_default="free")] = None,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:

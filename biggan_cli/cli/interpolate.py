@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
 from biggan_cli.settings import DRAW_BATCH, EASES, FORMATS, MODES, InterpolateConfig
@@ -39,8 +39,8 @@ def interpolate(
             autocompletion=options.among(*MODES),
         ),
     ] = "class",
-    frames: Annotated[int, typer.Option("--frames", metavar="N", help="From one stop to the next, both counted.")] = 11,
-    fps: Annotated[float, typer.Option("--fps", metavar="N", help="Frames in a second.", rich_help_panel=_PACE)] = 5.0,
+    frames: Annotated[int, parsing.whole("--frames", help="From one stop to the next, both counted.")] = 11,
+    fps: Annotated[float, parsing.real("--fps", help="Frames in a second.", rich_help_panel=_PACE)] = 5.0,
     loop: Annotated[
         Optional[bool],
         typer.Option(

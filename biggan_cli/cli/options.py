@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import typer
 from typing_extensions import Annotated
 
+from biggan_cli.cli import parsing
 from biggan_cli.config import (
     BN,
     DEVICES,
@@ -119,7 +120,7 @@ DeviceOption = Annotated[
 ]
 DrawBatchOption = Annotated[
     int,
-    typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.", rich_help_panel=MACHINE),
+    parsing.whole("--batch", help="Pictures at a time; changes no picture.", rich_help_panel=MACHINE),
 ]
 
 
@@ -129,7 +130,7 @@ ClassesOption = Annotated[
         "--classes", metavar="A,B:16", help="Classes, each with a count or its share of --num.", show_default="all"
     ),
 ]
-NumOption = Annotated[Optional[int], typer.Option("--num", help="Pictures in all.", show_default="64")]
+NumOption = Annotated[Optional[int], parsing.whole("--num", help="Pictures in all.", show_default="64")]
 LatentsOption = Annotated[
     Optional[str],
     typer.Option(
@@ -162,7 +163,7 @@ ToolkitOption = Annotated[
 ]
 TimeLimitOption = Annotated[
     float,
-    typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.", rich_help_panel=PROGRAMS),
+    parsing.real("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.", rich_help_panel=PROGRAMS),
 ]
 PicturesArgument = Annotated[
     Optional[str],
@@ -197,7 +198,7 @@ InceptionOption = Annotated[
 ]
 DrawnNumOption = Annotated[
     Optional[int],
-    typer.Option(
+    parsing.whole(
         "--num",
         help="Pictures that a run draws.",
         show_default="50000; with digits 5000; of an offline model: all",

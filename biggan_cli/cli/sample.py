@@ -8,7 +8,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import RunDir, open_run
@@ -37,11 +37,11 @@ def sample(
     ] = None,
     sheets: Annotated[
         Optional[int],
-        typer.Option("--sheets", metavar="N", help="A sheet of N x N pictures for each class.", show_default=False),
+        parsing.whole("--sheets", help="A sheet of N x N pictures for each class.", show_default=False),
     ] = None,
     neighbours: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--neighbours",
             metavar="K",
             help="Is it memorising? The K nearest training pictures of those in the grid.",
@@ -76,9 +76,8 @@ def sample(
     ] = False,
     score_num: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--score-num",
-            metavar="N",
             help="Pictures of a score.",
             show_default="50000; with digits 5000",
             rich_help_panel=_SCORES,

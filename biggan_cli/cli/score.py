@@ -8,7 +8,7 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli import protocols
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, MAX_SEED, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.protocols import PROTOCOLS
@@ -75,9 +75,7 @@ def score(
     bn: options.DrawnBnOption = None,
     checkpoint: options.DrawnCheckpointOption = None,
     om: options.DrawnOmOption = None,
-    splits: Annotated[
-        int, typer.Option("--splits", metavar="N", help="Of the Inception Score.", rich_help_panel=_HOW)
-    ] = 10,
+    splits: Annotated[int, parsing.whole("--splits", help="Of the Inception Score.", rich_help_panel=_HOW)] = 10,
     shuffle: Annotated[
         Optional[bool],
         typer.Option(
@@ -89,14 +87,14 @@ def score(
     ] = None,
     metric_seed: Annotated[
         int,
-        typer.Option("--metric-seed", metavar="N", help="Of that order, and of KID's subsets.", rich_help_panel=_HOW),
+        parsing.whole("--metric-seed", help="Of that order, and of KID's subsets.", rich_help_panel=_HOW),
     ] = 2020,
-    kid_subsets: Annotated[int, typer.Option("--kid-subsets", metavar="N", help="Of KID.", rich_help_panel=_HOW)] = 100,
+    kid_subsets: Annotated[int, parsing.whole("--kid-subsets", help="Of KID.", rich_help_panel=_HOW)] = 100,
     kid_subset_size: Annotated[
-        int, typer.Option("--kid-subset-size", metavar="N", help="Pictures in each of them.", rich_help_panel=_HOW)
+        int, parsing.whole("--kid-subset-size", help="Pictures in each of them.", rich_help_panel=_HOW)
     ] = 1000,
     neighbours: Annotated[
-        int, typer.Option("--neighbours", metavar="K", help="Of precision and recall.", rich_help_panel=_HOW)
+        int, parsing.whole("--neighbours", metavar="K", help="Of precision and recall.", rich_help_panel=_HOW)
     ] = 3,
     inception: options.InceptionOption = None,
     fetch_inception: options.FetchInceptionOption = False,
