@@ -44,6 +44,8 @@ def compare(
 ) -> None:
     """Compare runs at the same step: settings, losses, scores.
 
+    Where they have none in common, each at its nearest one.
+
     Example: biggan compare 0 1
     """
     if step is not None:
@@ -67,7 +69,10 @@ def compare(
     if rows:
         _block("losses D / G", labels, rows)
     rows = [[_NAMES[name], *(_number(value, name) for value in row)] for name, row in result.values.items()]
-    _block(f"at step {result.at}", labels, rows)
+    if set(result.record_steps) == {result.at}:
+        _block(f"at step {result.at}", labels, rows)
+    else:
+        _block(f"nearest to {result.at}", labels, [["step", *map(str, result.record_steps)], *rows])
     for row in result.scores:
         how = ", ".join(str(row[name]) for name in ("extractor", "reference", "count") if row[name] is not None)
         rows = [[name, *map(_score, row[name])] for name in ("last", "best")]

@@ -38,6 +38,8 @@ def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional
 def _option_of(field: str) -> Callable:
     kind = dict(configs.ModelConfig.__annotations__, **configs.TrainConfig.__annotations__)[field]
     kinds = getattr(kind, "__args__", (kind,))  # of an Optional its own
+    if field == "truncation":  # or none
+        return typer.Option
     return parsing.whole if int in kinds else parsing.real if float in kinds else typer.Option
 
 

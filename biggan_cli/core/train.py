@@ -11,10 +11,11 @@ import numpy as np
 
 import biggan_cli
 from biggan_cli import config as configs
-from biggan_cli.config import RunConfig, RunRecord
+from biggan_cli.config import RunConfig, RunRecord, TrainConfig
 from biggan_cli.core import first_values, rollbacks, scoring
 from biggan_cli.core import npu as npus
 from biggan_cli.core.endings import StateFile, recorded
+from biggan_cli.core.extractors import Extractor
 from biggan_cli.core.foresight import TrainPlan, foresee
 from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.grids import ProgressGrids, write_reals
@@ -33,6 +34,7 @@ from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.settings import DryRun, NpuConfig
 from biggan_cli.training import checkpoints, loop, precision
 from biggan_cli.training.checkpoints import Checkpoint
+from biggan_cli.training.durations import trained_seconds
 from biggan_cli.training.monitor import Records, Ticks
 from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import build
@@ -44,7 +46,8 @@ class TrainResult(NamedTuple):
     run: str
     step: int
     checkpoint: str
-    seconds: float
+    seconds: Optional[float]
+    """Of training, over all starts, as :mod:`durations` has it; None: there is no record."""
     used_npu: Optional[bool] = None
     """Whether the adapter said so; None on other devices."""
     finished_by: Optional[str] = None
@@ -74,15 +77,13 @@ def start(
     """
     options = npus.check(config.train, npu, 0)
     spec = datasets.absolute(config.train.data)
+    extractor = _ready(configs.replace(config.train, data=spec), report)
     dataset = datasets.load(spec, config.model.resolution, _reading(report))
     config = configs.replace(config, train=configs.replace(config.train, data=spec))
     model = configs.replace(config.model, num_classes=len(dataset.class_names))
     config = configs.replace(config, model=model)
     record = RunRecord(config, dataset.class_names, dataset.digest, biggan_cli.__version__)
-    require(config.train.device)
-    precision.check(config.train)
     first_values.check(record)
-    extractor = scoring.extractor_of(config.train, report)
     if dry_run:
         check_writable(outdir)
         announce(record, npu, dataset, f"a new run in {outdir}", report)
@@ -90,7 +91,7 @@ def start(
     score_job = scoring.job_of(config, extractor, report)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
-    with run.lock(), recorded(run, 0, config.train.steps) as (signals, state):
+    with run.lock(), recorded(run, 0, config.train.steps, report) as (signals, state):
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         announce(record, npu, dataset, str(run), report)
@@ -141,18 +142,16 @@ def resume(
             )
         options = npus.check(record.config.train, npu, reached)
         spec = datasets.absolute(record.config.train.data or other_data)
+        extractor = _ready(configs.replace(record.config.train, data=spec), report)
         dataset = datasets.load(spec, record.config.model.resolution, _reading(report))
         record = _with_data(record, spec, dataset, run)
-        require(record.config.train.device)
-        precision.check(record.config.train)
-        extractor = scoring.extractor_of(record.config.train, report)
         where = f"{run}, from step {reached}"
         if dry_run:
             _say_what_is_unsound(run, checkpoint, faults, report)
             announce(record, npu, dataset, where, report)
             return foresee(record, dataset, options, reached, run.path, dry_run, report)
         score_job = scoring.job_of(record.config, extractor, report)
-        signals, state = held.enter_context(recorded(run, reached, steps))
+        signals, state = held.enter_context(recorded(run, reached, steps, report))
         report = logged(report, run.log)
         if gone:
             report("line", text=f"{gone} had this run, and is gone without having let go: taken over")
@@ -176,6 +175,18 @@ def resume(
         after_save(run)
         job = _Job(run, record, npu, options, dataset, signals, state, report, after_save, score_job)
         return _train(job, checkpoint)
+
+
+def _ready(train: TrainConfig, report: Report) -> Optional[Extractor]:
+    """The network that is to score the run, if any; the device and it are here, before data are read.
+
+    Raises:
+        NotReady, UsageError: they are not, or do not fit.
+    """
+    datasets.check_spec(train.data)
+    require(train.device)
+    precision.check(train)
+    return scoring.extractor_of(train, report)
 
 
 def _is_over(run: RunDir) -> bool:
@@ -256,7 +267,6 @@ class _Job(NamedTuple):
 
 
 def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
-    began = time.perf_counter()
     run, train, ended = job.run, job.record.config.train, None
     with npus.watched(run, train, job.npu, job.report) as watch, checkpoints.session_for_writing():
         while ended is None:
@@ -277,7 +287,7 @@ def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
         job.report("line", text=f"finished at step {checkpoint.step}: {ended.finished_by}; --patience 0 would go on")
     used = watch.used if watch else None
     where = (str(run), checkpoint.step, str(checkpoint.prefix))
-    return TrainResult(*where, time.perf_counter() - began, used, ended.finished_by)
+    return TrainResult(*where, trained_seconds(run.stats), used, ended.finished_by)
 
 
 class _Ended(NamedTuple):
@@ -312,9 +322,9 @@ def _train_part(
 ) -> _Ended:
     """The steps of one session, from the checkpoint or from the start to a checkpoint."""
     run, record, report, dataset = job.run, job.record, job.report, job.dataset
-    config = record.config
+    config, started = record.config, time.perf_counter()
     report("line", text="building the training graph")
-    report("advance", what="building", done=0, total=None)
+    report("advance", what="building the networks", done=0, total=None)
     graph = tf.Graph()
     with graph.as_default():
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
@@ -338,7 +348,7 @@ def _train_part(
         scores = scoring.Scoring(run, job.score, config.train.rollbacks, records, report) if job.score else None
 
         begun = checkpoint.record.get("ticks") if checkpoint else None
-        ticks = Ticks(handles.names, config.train.batch, config.train.steps, begun)
+        ticks = Ticks(handles.names, config.train.batch, config.train.steps, begun, started, records.trained_seconds)
 
         def save(step: int, last: bool) -> None:
             arrays = session.run(handles.variables)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, Named
 from biggan_cli.core import run_states
 from biggan_cli.core.run_states import Best, RunState, Score
 from biggan_cli.rundir import RunDir
+from biggan_cli.training.durations import TrainedSeconds
 
 CURVES = ("d_loss", "g_loss", "real_logit", "fake_logit")
 _SECONDS = 1.0
@@ -22,6 +23,7 @@ class View(NamedTuple):
     Attributes:
         curves: metric → its values, one for each of ``record_steps``.
         last: the last record.
+        trained_seconds: of training up to there, over all starts.
         new: the records since the view before.
         back_to: the step that the run went back to since then, where it did.
         scores, new_scores: those kept, and those since the view before.
@@ -34,6 +36,7 @@ class View(NamedTuple):
     record_steps: List[int]
     curves: Dict[str, List[Optional[float]]]
     last: Optional[Mapping[str, Any]]
+    trained_seconds: Optional[float]
     new: List[Mapping[str, Any]]
     back_to: Optional[int]
     scores: List[Score]
@@ -65,6 +68,7 @@ def watch(run: RunDir, once: bool = False, pause: Callable[[float], None] = time
             record_steps=records.steps,
             curves=records.curves,
             last=records.last,
+            trained_seconds=records.trained.seconds,
             new=new,
             back_to=records.back_to,
             scores=scores,
@@ -85,6 +89,7 @@ class Follower:
 
     Attributes:
         steps, curves, last: as in a :class:`View`.
+        trained: adds up how long it took.
         back_to: the step that the run went back to, if the last look found that; 0: the start.
     """
 
@@ -124,6 +129,7 @@ class Follower:
         self.steps: List[int] = []
         self.curves: Dict[str, List[Optional[float]]] = {name: [] for name in CURVES}
         self.last: Optional[Mapping[str, Any]] = None
+        self.trained = TrainedSeconds()
 
     def _add(self, record: Mapping[str, Any]) -> None:
         self.steps.append(record["step"])
@@ -131,6 +137,7 @@ class Follower:
             value = record.get(name)
             values.append(value if isinstance(value, (int, float)) else None)
         self.last = record
+        self.trained.add(record)
 
     def _goes_on(self, stats: BinaryIO) -> bool:
         """Whether the file still has before the offset what was read there."""

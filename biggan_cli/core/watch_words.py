@@ -6,6 +6,7 @@ from biggan_cli.core.reporting import duration, plain_text
 from biggan_cli.core.run_states import FAILED, FINISHED, RUNNING, RunState
 from biggan_cli.core.watch import View
 from biggan_cli.errors import visible
+from biggan_cli.training.durations import remaining_seconds
 from biggan_cli.training.monitor import status
 
 Line = List[Tuple[str, str]]
@@ -70,7 +71,7 @@ def record_line(record: Mapping[str, Any], steps: int) -> str:
         step=record["step"],
         total=steps,
         status=status(record),
-        remaining_seconds=(steps - record["step"]) * record["seconds_per_step"],
+        remaining_seconds=remaining_seconds(record, steps),
     )
 
 
@@ -118,7 +119,7 @@ def _bar(view: View, width: int, blocks: str) -> Line:
     step = max([state.step, *view.record_steps[-1:]]) if state.state == RUNNING else state.step
     share = min(1.0, step / state.steps) if state.steps > 0 else 0.0
     words = f"  {step}/{state.steps}  {100 * share:.0f} %"
-    left = _remaining(view)
+    left = left_of(view)
     words += "" if left is None else f"  ETA {duration(left)}"
     room = max(0, width - len(words))
     full = int(share * room)
@@ -126,12 +127,11 @@ def _bar(view: View, width: int, blocks: str) -> Line:
     return [(blocks[-1] * full, "cyan"), (empty * (room - full), "dim"), (words, "")]
 
 
-def _remaining(view: View) -> Optional[float]:
-    """Seconds that are left by the pace of the last record; None where the run does not go on."""
+def left_of(view: View) -> Optional[float]:
+    """Seconds that are left; None where the run does not go on, or nobody knows."""
     if view.state.state != RUNNING or view.last is None:
         return None
-    left = (view.state.steps - view.last["step"]) * view.last["seconds_per_step"]
-    return max(0.0, left - (_age(view) or 0.0))
+    return remaining_seconds(view.last, view.state.steps, view.seen)
 
 
 def _age(view: View) -> Optional[float]:
@@ -144,8 +144,8 @@ def _facts(view: View) -> str:
     last, facts = view.last or {}, []
     if last.get("resident_bytes"):
         facts.append(f"memory {last['resident_bytes'] / 1e6:.0f} MB")
-    if "elapsed_seconds" in last:
-        facts.append(f"{duration(last['elapsed_seconds'])} since it was started")
+    if view.trained_seconds is not None:
+        facts.append(f"trained for {duration(view.trained_seconds)}")
     age = _age(view)
     if age is not None:
         facts.append(f"last record {duration(age)} ago")
