@@ -23,7 +23,7 @@ class TrainedSeconds:
     def add(self, record: Mapping[str, Any]) -> Optional[float]:
         """The seconds up to this record."""
         elapsed = record.get("elapsed_seconds")
-        if _is_number(elapsed):
+        if is_number(elapsed):
             if elapsed < self._last:  # versions before counted every start by itself
                 self._before += self._last
             self._last = float(elapsed)
@@ -55,12 +55,13 @@ def remaining_seconds(record: Mapping[str, Any], steps: int, now: Optional[float
         now: seconds since 1970: what went by since the record is taken off, where the clocks agree.
     """
     between = record.get("maintenance_seconds_per_step")
-    left = (steps - record["step"]) * (record["seconds_per_step"] + (between if _is_number(between) else 0.0))
+    left = (steps - record["step"]) * (record["seconds_per_step"] + (between if is_number(between) else 0.0))
     made = record.get("epoch_seconds")
-    if now is not None and _is_number(made) and now >= made:
+    if now is not None and is_number(made) and now >= made:
         left -= now - made
     return max(0.0, left)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is one, and finite: a file may hold anything."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

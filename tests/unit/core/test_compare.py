@@ -1,7 +1,11 @@
 """Runs side by side."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from biggan_cli.cli.app import app
 from biggan_cli.core.compare import compare
 from biggan_cli.errors import StepFailed, UsageError
 from tests.runs import add_records, add_score, make_run
@@ -109,3 +113,13 @@ def test_what_cannot_be_compared(tmp_path):
     (tmp_path / "00002-c" / "config.json").write_text("{")
     with pytest.raises(StepFailed, match="damaged"):
         compared(tmp_path, "0", "2")
+
+
+def test_what_is_no_number_is_null_in_json(tmp_path):
+    a, b = two(tmp_path)
+    add_records(a, 200, d_grad_norm=float("nan"), g_grad_norm=float("inf"))
+    add_records(b, 200, d_grad_norm=2.0, g_grad_norm=-float("inf"))
+    done = CliRunner().invoke(app, ["compare", "0", "1", "--outdir", str(tmp_path), "--json"])
+    told = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert told["values"]["d_grad_norm"] == [None, 2.0] and told["values"]["g_grad_norm"] == [None, None]
+    assert told["course"]["200"]["d_grad_norm"] == [None, 2.0]
