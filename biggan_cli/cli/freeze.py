@@ -15,7 +15,7 @@ from biggan_cli.settings import DRAW_BATCH, FreezeConfig
 
 def freeze(
     run: options.RunArgument = None,
-    weights: options.WeightsOption = "ema",
+    weights: options.WeightsOption = None,
     bn: options.BnOption = None,
     checkpoint: options.CheckpointOption = None,
     truncation: options.TruncationOption = None,
@@ -42,7 +42,7 @@ def freeze(
         raise UsageError(f"--resample {resample} is not one of {', '.join(RESAMPLE)}", fix="--resample plain")
     if batch is not None:
         validate_count("--batch", batch, MAX_PICTURES)
-    draw = options.draw_config(checkpoint, weights, bn, truncation, "cpu", DRAW_BATCH)
+    draw = options.draw_config(checkpoint, weights or "ema", bn, truncation, "cpu", DRAW_BATCH)
     found = open_run(run, outdir)
     with console.reporting() as report:
         from biggan_cli.core import freeze as core
