@@ -268,6 +268,7 @@ class _Job(NamedTuple):
 
 def _train(job: _Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
     run, train, ended = job.run, job.record.config.train, None
+    job.report("advance", what="loading TensorFlow", done=0, total=None)
     with npus.watched(run, train, job.npu, job.report) as watch, checkpoints.session_for_writing():
         while ended is None:
             try:

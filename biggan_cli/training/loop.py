@@ -149,6 +149,8 @@ class Signals:
             return
         self._told("stopping at once")
         if not self._left.wait(_GRACE):
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h")  # a live display hides the cursor
             os._exit(128 + number)
 
     def _ask_to_save(self, number, frame) -> None:
