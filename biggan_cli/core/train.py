@@ -324,9 +324,9 @@ def _train_part(
     """The steps of one session, from the checkpoint or from the start to a checkpoint."""
     run, record, report, dataset = job.run, job.record, job.report, job.dataset
     config, started = record.config, time.perf_counter()
+    graph = tf.Graph()  # first: that of 1.15 complains where it is interrupted
     report("line", text="building the training graph")
     report("advance", what="building the networks", done=0, total=None)
-    graph = tf.Graph()
     with graph.as_default():
         source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
         start_data, batch = pipeline.iterator(source, config.train, part.first)
