@@ -30,7 +30,7 @@ test:
 	@$(ensure) && $$venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 KILLS ?= 30
-TRAIN ?= --lecam 0.1 --augment color,translation
+TRAIN ?= --lecam 0.3 --lecam-start 20 --augment translation,cutout
 torture:
 	@$(ensure) && $$venv/bin/python -m tests.torture --kills $(KILLS) -- $(TRAIN)
 

@@ -122,6 +122,14 @@ class RunDir:
         parent = self.path / _FOLDERS.get(command, command)
         return [*parent.glob("[!.]*/manifest.json"), *parent.glob("*.manifest.json")]
 
+    def _latest(self, command: str) -> float:
+        """Right after the latest result: what is made now is later, whatever a clock says that was set back."""
+        times = [0.0]
+        for path in self.manifests(command):
+            with contextlib.suppress(StepFailed):
+                times.append(round(finished_in(path).manifest["finished"] + 0.001, 3))
+        return max(times)
+
     @contextlib.contextmanager
     def step(
         self,
@@ -178,7 +186,7 @@ class RunDir:
                 python=platform.python_version(),
                 packages=dict(packages),
                 seconds=round(time.perf_counter() - started, 3),
-                finished=round(time.time(), 3),
+                finished=max(round(time.time(), 3), self._latest(command)),
             )
             if stem:
                 with contextlib.suppress(FileNotFoundError):
@@ -208,50 +216,60 @@ class RunDir:
 def locked(folder: Path) -> Iterator[Optional[str]]:
     """Hold a folder against a second process that would write to it; the lock dies with its process.
 
+    The folder itself is held as well as the file in it: one of them is known to other hosts of a network's file system,
+    and the other cannot be removed by hand while a process has it.
+
     Yields:
         Who held it and is gone without having let go, ``process 4711 on host``; None: nobody.
 
     Raises:
         StepFailed: another process holds it, or nothing can be written there.
     """
-    try:
-        holder = os.open(str(folder / LOCK), os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        if error.errno not in (*FULL, *READ_ONLY):
-            raise
-        raise cannot_be_written(folder, error) from error
-    try:
-        _take(holder, folder)
+    with contextlib.ExitStack() as opened:
+        try:
+            holder = _opened(folder / LOCK, os.O_RDWR | os.O_CREAT, opened)
+            itself = _opened(folder, os.O_RDONLY, opened)
+        except OSError as error:
+            if error.errno not in (*FULL, *READ_ONLY):
+                raise
+            raise cannot_be_written(folder, error) from error
+        until = time.monotonic() + _PATIENCE
+        _take(holder, folder, holder, until)
+        with contextlib.suppress(OSError):  # not every file system knows locks of folders
+            _take(itself, folder, holder, until)
         gone = _note_in(holder)
         _note(holder, f"process {os.getpid()} on {socket.gethostname()}")
         try:
             yield gone
         finally:
             _note(holder, "")
-    finally:
-        os.close(holder)
 
 
 def holder_of(folder: Path) -> Optional[str]:
     """Who holds a folder's lock, without disturbing that one; None: nobody."""
-    try:
-        holder = os.open(str(folder / LOCK), os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(holder, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return (_note_in(holder) or "another process") if error.errno in _HELD else None
-    finally:
-        os.close(holder)
+    with contextlib.ExitStack() as opened:
+        note = None
+        for path in (folder / LOCK, folder):
+            try:
+                descriptor = _opened(path, os.O_RDONLY, opened)
+                note = note or (_note_in(descriptor) if path != folder else None)
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in _HELD:
+                    return note or "another process"
     return None
 
 
-def _take(holder: int, folder: Path) -> None:
-    until = time.monotonic() + _PATIENCE
+def _opened(path: Path, flags: int, opened: contextlib.ExitStack) -> int:
+    descriptor = os.open(str(path), flags, 0o666)
+    opened.callback(os.close, descriptor)
+    return descriptor
+
+
+def _take(descriptor: int, folder: Path, holder: int, until: float) -> None:
     while True:
         try:
-            return fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in _HELD:
                 raise
@@ -276,13 +294,16 @@ def _note(holder: int, text: str) -> None:
 
 def cannot_be_written(folder: Path, error: OSError) -> StepFailed:
     """What is said of an error whose number is one of ``FULL`` or ``READ_ONLY``."""
-    hint = f"{free_megabytes(folder):.1f} MB are free there" if error.errno in FULL else None
+    hint = free_space(folder) if error.errno in FULL else None
     return StepFailed(f"{folder} cannot be written: {error.strerror.lower()}", hint=hint)
 
 
-def free_megabytes(folder: Path) -> float:
-    """What may still be written to the disk of a folder, in MB."""
-    return shutil.disk_usage(str(folder)).free / 1e6
+def free_space(folder: Path) -> str:
+    """A sentence about what may still be written to the disk of a folder."""
+    try:
+        return f"{shutil.disk_usage(str(folder)).free / 1e6:.1f} MB are free there"
+    except OSError as error:
+        return f"how much is free there cannot be told: {error.strerror.lower()}"
 
 
 class Finished(NamedTuple):
@@ -451,22 +472,26 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name to write to; the file takes its real name, flushed to disk, when the block ends well."""
+    """A temporary name to write to; the file takes its real name, all on the disk, when the block ends well."""
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
         flush_to_disk(temporary)
         os.replace(str(temporary), str(path))
+        flush_to_disk(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
 
 
 def flush_to_disk(path: Path) -> None:
-    """fsync a file that is already closed; of a folder, the names in it."""
+    """fsync a file that is already closed; of a folder, the names in it, where its file system can."""
     descriptor = os.open(str(path), os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+            raise
     finally:
         os.close(descriptor)
 

@@ -76,7 +76,7 @@ def training(config: RunConfig, dataset: Dataset, options: Mapping) -> Iterator[
                 run.checkpoints.mkdir()
                 began = time.perf_counter()
                 arrays = session.run(handles.variables)
-                checkpoints.save(lambda prefix: checkpoints.write_arrays(arrays, prefix), run, 1, dict(run={}), 1)
+                checkpoints.save(lambda prefix: checkpoints.write_arrays(arrays, prefix), run, 1, dict(run={}))
                 return time.perf_counter() - began
 
         yield Subject(

@@ -6,8 +6,9 @@ import signal
 from pathlib import Path
 from typing import Callable, Dict, Iterator, Optional, Tuple, Union
 
+from biggan_cli.core.foresight import TrainPlan
 from biggan_cli.core.reporting import Report, logged
-from biggan_cli.core.train import TrainPlan, TrainResult
+from biggan_cli.core.sessions import TrainResult
 from biggan_cli.errors import BigganError, Interrupted, StepFailed
 from biggan_cli.rundir import RunDir, number_of
 from biggan_cli.runtime import storage

@@ -5,9 +5,10 @@ That the run went back is in its configuration, which is written last; killed be
 comes to the same end and goes back again.
 """
 
+import contextlib
 import json
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
@@ -29,11 +30,17 @@ class Rollback(NamedTuple):
 def back(run: RunDir, record: RunRecord, error: Collapsed, report: Report) -> Rollback:
     """Go back to the newest checkpoint from before the first sign.
 
+    A run that comes no further than the last time goes back before the checkpoint that it went back to then, if there
+    is one: that one may be spoilt, whatever the monitors saw.
+
     Raises:
         Collapsed: the same, saying what is there, where the run is not to go back or cannot any more.
     """
     train = record.config.train
-    checkpoint = _newest_sound(run, error.last_good)
+    checkpoint, before = None, _last_rollback(run, train.rollbacks)
+    if before and error.step <= before["from_step"]:
+        checkpoint = _newest_sound(run, min(error.last_good, before["step"] - 1))
+    checkpoint = checkpoint or _newest_sound(run, error.last_good)
     there = f"the last good checkpoint is {checkpoint.prefix}" if checkpoint else "no checkpoint is older than its sign"
     error.replace_detail("hint", f"{there}; {error.hint}")
     if train.on_collapse != "rollback" and checkpoint and error.monitor != "overflow":
@@ -64,6 +71,12 @@ def last_good(run: RunDir, limits: List[int]) -> List[int]:
     return sorted({step for step in newest if step is not None})
 
 
+def _last_rollback(run: RunDir, number: int) -> Optional[Dict[str, Any]]:
+    """The record of the rollback of that number, if there is one; a later one was interrupted, and did not happen."""
+    entries = [entry for entry in map(_record, _lines(run)) if entry.get("rollback") == number > 0]
+    return entries[-1] if entries and "from_step" in entries[-1] else None
+
+
 def _newest_sound(run: RunDir, limit: int) -> Optional[Checkpoint]:
     """The newest checkpoint that is not after step ``limit``, and not damaged; None: there is none."""
     try:
@@ -83,22 +96,33 @@ def _note(run: RunDir, error: Collapsed, step: int, train: configs.TrainConfig) 
         g_lr=train.g_lr * train.eased,
         d_lr=train.d_lr * train.eased,
     )
-    lines = run.stats.read_text().splitlines(keepends=True) if run.stats.exists() else []
+    lines = _lines(run)
     _folder(run, train.rollbacks).mkdir(parents=True, exist_ok=True)
     kept = [line for line in lines if _counts(line, step, train.rollbacks)]
     with whole_file(_folder(run, train.rollbacks) / "stats.jsonl") as temporary:
-        temporary.write_text("".join(line for line in lines if line not in kept))
+        temporary.write_bytes(b"".join(line for line in lines if line not in kept))
     with whole_file(run.stats) as temporary:
-        temporary.write_text("".join([*kept, json.dumps(entry) + "\n"]))
+        temporary.write_bytes(b"".join([*kept, json.dumps(entry).encode() + b"\n"]))
 
 
-def _counts(line: str, step: int, number: int) -> bool:
+def _lines(run: RunDir) -> List[bytes]:
+    return run.stats.read_bytes().splitlines(keepends=True) if run.stats.exists() else []
+
+
+def _counts(line: bytes, step: int, number: int) -> bool:
     """Whether a record is of the steps up to ``step``, and not of this rollback, which was interrupted once."""
-    try:
-        record = json.loads(line)
-        return record["step"] <= step and record.get("rollback", 0) < number
-    except (ValueError, KeyError):
-        return False
+    record = _record(line)
+    return bool(record) and record["step"] <= step and record.get("rollback", 0) < number
+
+
+def _record(line: bytes) -> Dict[str, Any]:
+    """A record of ``stats.jsonl``; empty where it is damaged."""
+    with contextlib.suppress(ValueError, RecursionError):
+        record = json.loads(line.decode("utf-8"))
+        numbers = ("step", "rollback", "from_step")
+        if isinstance(record, dict) and all(isinstance(record.get(name, 0), int) for name in numbers):
+            return record if "step" in record else {}
+    return {}
 
 
 def _folder(run: RunDir, number: int) -> Path:

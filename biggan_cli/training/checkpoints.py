@@ -21,7 +21,7 @@ from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Ma
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import RunDir, flush_to_disk, free_megabytes, read_json, sha256, write_json
+from biggan_cli.rundir import RunDir, flush_to_disk, free_space, read_json, sha256, write_json
 from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.training import ema
@@ -53,17 +53,12 @@ def save(
     run: RunDir,
     step: int,
     description: Mapping[str, Any],
-    keep: int,
-    spare: Collection[int] = (),
 ) -> Checkpoint:
-    """Make the checkpoint of step ``step``, on the disk when this returns; then remove the oldest ones.
-
-    The last ``keep`` stay, and those with the best scores.
+    """Make the checkpoint of step ``step``, on the disk when this returns.
 
     Args:
         write: writes its files under a prefix, see :func:`write_arrays`.
         description: stored with it: the run's configuration and class names, and what else goes on with it.
-        spare: steps that stay besides.
 
     Raises:
         StepFailed, OSError: it could not be written; what was there before is there.
@@ -89,8 +84,31 @@ def save(
         flush_to_disk(run.checkpoints)
     finally:
         shutil.rmtree(str(work), ignore_errors=True)
-    _remove_old(run, keep, spare)
     return Checkpoint(prefix, step, record)
+
+
+def remove_old(run: RunDir, keep: int, spare: Collection[int] = ()) -> None:
+    """Remove checkpoints before the last ``keep``; also what a killed save left of one.
+
+    Those with the best scores stay, and those that had them when one of the others that stay was saved: a run that
+    goes back to it has them again.
+
+    Args:
+        spare: steps that stay besides.
+    """
+    last = steps(run)[-keep:]
+    marked, damaged = _marks(run)
+    if damaged:  # whatever they name is not removed
+        return
+    returns = {*last, *spare}
+    entries = [marked, *(_best_when_saved(run, step) for step in returns)]
+    kept = returns.union(entry["step"] for best_ones in entries for entry in best_ones.values())
+    there = (_FILE.match(path.name) for path in run.checkpoints.glob("model-*.*"))
+    for step in {int(match.group(1)) for match in there if match}:
+        if step < last[0] and step not in kept:
+            for path in _files_of(run.checkpoint_prefix(step)):
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
 
 
 def mark_best(run: RunDir, metric: str, step: int, value: float, of: Mapping[str, Any]) -> None:
@@ -338,7 +356,7 @@ def _write(write: Callable[[Path], None], prefix: Path) -> None:
     except (tf.errors.OpError, ValueError) as error:
         raise StepFailed(
             f"checkpoint {prefix.name} could not be written: {_cause(error)}",
-            hint=f"{free_megabytes(prefix.parent):.1f} MB are free there; the checkpoints before it are kept",
+            hint=f"{free_space(prefix.parent)}; the checkpoints before it are kept",
         ) from error
 
 
@@ -437,26 +455,23 @@ def _files_of(prefix: Path) -> List[Path]:
     return [*([record] if record.exists() else []), *(p for p in prefix.parent.glob(prefix.name + ".*") if p != record)]
 
 
-def _remove_old(run: RunDir, keep: int, spare: Collection[int]) -> None:
-    """What is older than the last ``keep`` checkpoints and is not the best; also what a killed save left of one."""
-    last = steps(run)[-keep:]
-    marked, damaged = _marks(run)
-    if damaged:  # whatever they name is not removed
-        return
-    kept = {*last, *spare, *(entry["step"] for entry in marked.values())}
-    there = (_FILE.match(path.name) for path in run.checkpoints.glob("model-*.*"))
-    for step in {int(match.group(1)) for match in there if match}:
-        if step < last[0] and step not in kept:
-            for path in _files_of(run.checkpoint_prefix(step)):
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
+def _best_when_saved(run: RunDir, step: int) -> Mapping[str, Mapping[str, Any]]:
+    """What :func:`best` was when a checkpoint was saved; nothing where its record is damaged or gone."""
+    with contextlib.suppress(StepFailed):
+        record = read_json(_record_of(run.checkpoint_prefix(step)))
+        if _is_record(record):
+            return record.get("best", {})
+    return {}
 
 
 def _set_aside(prefix: Path, folder: Path) -> None:
-    """Move a checkpoint to a folder, under a free name if one of that step is there already."""
+    """Move a checkpoint to a folder, under a free name if one of that step is there already.
+
+    Its record goes last: what is moved by half counts as incomplete where it was, and its other half follows.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    number = next(n for n in itertools.count(1) if not list(folder.glob(_aside_name(prefix.name, n) + ".*")))
-    for path in _files_of(prefix):
+    number = next(n for n in itertools.count(1) if not (folder / (_aside_name(prefix.name, n) + ".json")).exists())
+    for path in reversed(_files_of(prefix)):
         name = _aside_name(prefix.name, number) + path.name[len(prefix.name) :]
         os.replace(str(path), str(folder / name))
 

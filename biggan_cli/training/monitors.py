@@ -3,6 +3,7 @@
 =============  ==================================================================================================
 ``finite``     a loss or gradient is no number: at once, for nothing can be learnt from there
 ``won``        the hinge is saturated on both sides for :data:`WON_STEPS` steps: the generator gets no useful gradient
+``dead``       logits of real and fake pictures are the same for :data:`WON_STEPS` steps: nothing is learnt from them
 ``collapse``   pictures of a batch vary by less than :data:`ALIKE` of what real ones do
 ``classes``    the same within the classes
 ``sigma``      a largest singular value is :data:`EXPLODED` times its running median, in either network
@@ -23,6 +24,9 @@ from biggan_cli.training.signs import SATURATED, SIGMAS
 WON_SHARE, WON_STEPS = 0.99, 200
 """Of the logits on each side. A hinge that is 0 gives the discriminator no gradient either: it stays so until the
 generator finds out by itself, which it does within tens of steps if it does at all."""
+APART = 1e-3
+"""Between the means of logits. Ten steps of the digits preset have 0.24 and more; a discriminator whose last
+activations are all 0 gives the same to every picture, for ever."""
 ALIKE, GROWN, WARM_UP = 0.05, 0.25, 300
 """Of the variance of real pictures; single batches of a sound run were never below 0.45, the first ones included. Where
 a generator starts with less, it counts from when it had :data:`GROWN` of that, or from step :data:`WARM_UP`."""
@@ -41,6 +45,7 @@ _HELP = dict(
     finite="smaller --g-lr and --d-lr, or a larger --batch, may help",
     overflow="a weight may not be finite: then from a checkpoint before it",
     won="a smaller --d-lr, --augment, --lecam or more data help",
+    dead="a smaller --d-lr helps",
     collapse="a smaller --g-lr, more --d-steps or a larger --batch help",
     classes="a smaller --g-lr, more --d-steps or a larger --batch help",
     sigma="smaller --g-lr and --d-lr, or more --orthogonal, help",
@@ -77,7 +82,7 @@ class Monitors:
 
     def __init__(self, train: TrainConfig, names: Sequence[str], remembered: Mapping[str, Any], report: Callable):
         self._train, self._names, self._report = train, names, report
-        kinds = dict(won=_Won, collapse=_Collapse, classes=_CollapsedClasses, sigma=_Sigma)
+        kinds = dict(won=_Won, dead=_Dead, collapse=_Collapse, classes=_CollapsedClasses, sigma=_Sigma)
         held = remembered.get("monitors", {})
         self._monitors = {name: kind(held.get(name, {})) for name, kind in kinds.items()}
         self._warned: Dict[str, int] = dict(remembered.get("warned", {}))
@@ -190,6 +195,26 @@ class _Won:
         return (
             f"the discriminator has won: for {step - self.since + 1} steps it has been certain of {shares} "
             f"of real and fake pictures (limit {WON_SHARE:.0%} for {WON_STEPS} steps)"
+        )
+
+
+class _Dead:
+    """``since``: the first step in a row at which the discriminator tells nothing apart."""
+
+    def __init__(self, held: Mapping[str, Any]):
+        self.since: Optional[int] = held.get("since")
+
+    def memory(self) -> Dict[str, Any]:
+        return dict(since=self.since)
+
+    def look(self, step: int, count: int, values: Mapping[str, float]) -> Optional[str]:
+        apart = abs(values["real_logit"] - values["fake_logit"])
+        self.since = _first(self.since, step, count, apart < APART)
+        if self.since is None or step - self.since + 1 < WON_STEPS:
+            return None
+        return (
+            f"the discriminator is dead: for {step - self.since + 1} steps its logits of real and fake pictures "
+            f"have been the same (now {apart:.2g} apart, limit {APART:g} for {WON_STEPS} steps)"
         )
 
 

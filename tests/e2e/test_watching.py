@@ -57,7 +57,10 @@ def test_patience_finishes_a_run(biggan, tmp_path):
     assert f"score at step 2: digit IS {lines[0]['inception_score']['mean']:.3f} ± " in done.stderr
     assert f"digit FID {fids[0]:.3f} (best {fids[0]:.3f} at 2)" in done.stderr
     assert checkpoints.best(run)["fid"]["step"] == last - 2 == checkpoints.find(run, "best-fid").step
+    grid = run.sample_grid(last).read_bytes()
+    run.sample_grid(last).unlink()  # killed before it was drawn
     again = biggan("train", "--resume", run, env=environment, check=0)
+    assert run.sample_grid(last).read_bytes() == grid
     assert f"finished at step {last}: {why}" in again.stderr
     assert len(run.score.read_text().splitlines()) == len(lines)
     biggan("train", "--resume", run, "--patience", 0, "--score-every", 0, "--steps", last + 2, check=0)

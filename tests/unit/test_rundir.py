@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -103,6 +104,27 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path):
         assert run.is_held().startswith(f"process {os.getpid()} on")
     with run.lock() as gone:
         assert gone is None
+
+
+def test_a_lock_that_is_removed_by_hand_still_holds(tmp_path):
+    run = made(tmp_path)
+    with run.lock():
+        (run.path / ".lock").unlink()
+        assert run.is_held() == "another process"
+        with pytest.raises(StepFailed, match="is in use by another process"), run.lock():
+            pass
+    assert run.is_held() is None
+    with run.lock():
+        pass
+
+
+def test_what_is_made_after_the_clock_was_set_back_is_the_latest(tmp_path, monkeypatch):
+    run = made(tmp_path)
+    for number, now in enumerate((5e9, 1e9, 1e9)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        with run.step("sample", f"made{2 - number}", {}, {}, {}) as step:
+            (step.path / "a").write_text("")
+    assert [result.name for result in run.finished("sample")] == ["made2", "made1", "made0"]
 
 
 def test_one_that_looks_who_holds_a_run_is_in_nobodys_way(tmp_path):

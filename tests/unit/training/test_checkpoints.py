@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import os
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ def saved(run, *steps, keep=9):
     for step in steps:
         values = {name: np.full(300, step + place, np.float32) for place, name in enumerate(names)}
         write = functools.partial(checkpoints.write_arrays, values)
-        checkpoint = checkpoints.save(write, run, step, dict(run={"x": 1}), keep)
+        checkpoint = checkpoints.save(write, run, step, dict(run={"x": 1}))
+        checkpoints.remove_old(run, keep)
     return checkpoint
 
 
@@ -126,8 +128,21 @@ def test_the_best_stay(run):
         assert checkpoints.find(run, which).step == step
     assert checkpoints.best(run)["is"] == dict(schema=1, step=2, value=3.5, metric="is", of=dict(num=100))
     checkpoints.mark_best(run, "fid", 4, 10.0, {})
-    saved(run, 5, keep=1)
-    assert checkpoints.steps(run) == [2, 4, 5]
+    saved(run, 5, 6, 7, keep=1)
+    assert checkpoints.steps(run) == [2, 4, 7]
+
+
+def test_what_was_the_best_outlives_what_may_not_be(run):
+    """A run that goes back to 2 goes on with the best of then, whatever was better after it."""
+    saved(run, 1)
+    checkpoints.mark_best(run, "fid", 1, 20.0, {})
+    saved(run, 2, 3)
+    checkpoints.mark_best(run, "fid", 3, 10.0, {})
+    saved(run, 4, 5)
+    checkpoints.remove_old(run, 1, spare=[2])
+    assert checkpoints.steps(run) == [1, 2, 3, 5]
+    checkpoints.go_back(run, checkpoints.newest_sound(run, not_after=2)[0])
+    assert checkpoints.best(run)["fid"]["step"] == 1 and checkpoints.find(run, "best").step == 1
 
 
 def test_no_best_one(run):
@@ -171,6 +186,29 @@ def test_training_goes_on_from_the_newest_sound_one_and_keeps_the_others(run, da
     checkpoints.go_back(run, checkpoint)  # a second one of that step has a name of its own
     assert len(list(run.unsound.iterdir())) == len(before) + 3
     assert (run.unsound / "model-000003-2.json").exists()
+
+
+@pytest.mark.parametrize("moved", range(3))
+def test_what_is_put_aside_by_half_follows_later(run, monkeypatch, moved):
+    """A kill between two files: the next start goes back as this one did, and nothing is written over."""
+    saved(run, 1, 2, 3)
+    flip(run.checkpoints / "model-000003.index")
+    before = {child.name: child.read_bytes() for child in run.checkpoints.glob("model-000003.*")}
+    replace, calls = os.replace, []
+
+    def killed(*paths):
+        calls.append(paths)
+        if len(calls) > moved:
+            raise KeyboardInterrupt
+        replace(*paths)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", killed)
+        checkpoints.go_back(run, checkpoints.newest_sound(run)[0])
+    checkpoint, faults = checkpoints.newest_sound(run)
+    assert checkpoint.step == 2 and list(faults) == [3]
+    checkpoints.go_back(run, checkpoint)
+    assert {child.name: child.read_bytes() for child in run.unsound.iterdir()} == before
 
 
 def test_without_a_sound_one_nothing_is_moved(run):

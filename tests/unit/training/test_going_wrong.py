@@ -12,7 +12,7 @@ TINY = dict(data="digits", base_channels=2, z_dim=8, shared_dim=4, batch=4, d_st
 
 
 def trained(steps, spoil=None, **values):
-    """What ends a training within ``steps`` steps, if anything does. ``spoil`` is (step, name of a weight, factor)."""
+    """What ends a training within ``steps`` steps, if anything does. ``spoil`` is (step, name of a weight, change)."""
     config = configs.resolve("digits", dict(TINY, **values))
     dataset = datasets.load("digits", 32)
     source = pipeline.BatchSource(dataset.images, dataset.labels, config.model, config.train)
@@ -29,7 +29,7 @@ def trained(steps, spoil=None, **values):
                 monitors.look(step, session.run([handles.metrics, handles.train_op])[0])
                 if spoil and step == spoil[0]:
                     weight = {spoil[1]: handles.variables[spoil[1]]}
-                    assign_values(session, weight, {spoil[1]: session.run(weight)[spoil[1]] * spoil[2]})
+                    assign_values(session, weight, {spoil[1]: spoil[2](session.run(weight)[spoil[1]])})
         except Collapsed as error:
             return error
     return None
@@ -48,5 +48,11 @@ def test_latents_that_are_all_alike_give_pictures_of_a_class_that_are():
 
 def test_a_sound_training_is_left_alone_until_a_weight_explodes():
     """Its scale alone changes nothing of what the networks compute, so that only its sigma can tell."""
-    error = trained(260, spoil=(250, "generator/block2/conv1/w", 100.0))
+    error = trained(260, spoil=(250, "generator/block2/conv1/w", lambda w: 100.0 * w))
     assert error.monitor == "sigma" and error.step == 251 and error.last_good == 249
+
+
+def test_a_discriminator_whose_activations_are_all_0():
+    """Nothing is learnt any more, and every loss is that of a start."""
+    error = trained(300, spoil=(50, "discriminator/block4/shortcut/b", lambda b: b - 1000.0))
+    assert error.monitor == "dead" and error.step == 250 and error.last_good == 49

@@ -10,7 +10,12 @@ from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import METRICS
 
 SOUND = dict(
-    dict.fromkeys(METRICS, 1.0), real_saturated=0.5, fake_saturated=0.5, fake_class_freedom=2.0, real_class_freedom=2.0
+    dict.fromkeys(METRICS, 1.0),
+    fake_logit=-1.0,
+    real_saturated=0.5,
+    fake_saturated=0.5,
+    fake_class_freedom=2.0,
+    real_class_freedom=2.0,
 )
 OF = dict(extractor="digits", count=5000)
 
@@ -61,6 +66,16 @@ def test_a_discriminator_that_has_won():
     Watched().see(range(1, 200), **won).see([200]).see(range(201, 400), **won)  # not in a row
     Watched().see(range(1, 1000), real_saturated=1.0)  # one side alone
     Watched().see(range(1, 1000), fake_saturated=1.0)
+
+
+def test_a_discriminator_that_is_dead():
+    """Its loss is that of a start, 2, and stays so."""
+    dead = dict(d_loss=2.0, real_logit=0.1, fake_logit=0.1)
+    watched = Watched().see(range(1, 11)).see(range(11, 210), **dead)
+    error = watched.found([210], **dead)
+    assert (error.monitor, error.step, error.last_good) == ("dead", 210, 9)
+    assert "for 200 steps its logits of real and fake pictures have been the same (now 0 apart" in error.message
+    Watched().see(range(1, 1000), d_loss=2.0, real_logit=0.1, fake_logit=0.098)
 
 
 @pytest.mark.parametrize(
