@@ -31,7 +31,7 @@ def set_state(run, state, step=120, steps=400, why=None, updated=1000.0):
 
 def record_of(step, **values):
     usual = dict(d_loss=1.0, g_loss=0.5, real_logit=0.25, fake_logit=-0.25, seconds_per_step=0.5)
-    usual.update(images_per_second=64.0, steps_in_record=10, maintenance_seconds=1.0)
+    usual.update(images_per_second=64.0, steps_in_record=10, maintenance_seconds=1.0, elapsed_seconds=0.75 * step)
     return dict(usual, step=step, **values)
 
 

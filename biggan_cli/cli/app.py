@@ -38,7 +38,8 @@ from biggan_cli.cli import (
     watch,
 )
 from biggan_cli.cli.help import Command, Group
-from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError, is_interrupt
+from biggan_cli.cli.parsing import in_our_words
+from biggan_cli.errors import BigganError, Interrupted, StepFailed, is_interrupt
 from biggan_cli.runtime.versions import tensorflow_version
 
 _INTERRUPTED = "interrupted; what was not finished is removed"
@@ -72,7 +73,7 @@ def _errors_to_exit_codes() -> Iterator[None]:
         if is_interrupt(error):
             _stop(Interrupted(_INTERRUPTED, signal.SIGINT))
         if hasattr(error, "format_message"):  # the parser's own kind, whichever library it comes from
-            _stop(_usage_error(error))
+            _stop(in_our_words(error))
         traceback.print_exc()
         _stop(
             BigganError(
@@ -80,16 +81,6 @@ def _errors_to_exit_codes() -> Iterator[None]:
                 hint="please report it with the lines above and the command",
             )
         )
-
-
-def _usage_error(error: Exception) -> UsageError:
-    """The parser's complaint in our words."""
-    message = error.format_message().rstrip(".").replace("'", "")
-    context = getattr(error, "ctx", None)
-    return UsageError(
-        message[:1].lower() + message[1:],
-        fix=f"{context.command_path} --help" if context else None,
-    )
 
 
 def _stop(error: BigganError) -> None:

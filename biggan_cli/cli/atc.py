@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
@@ -32,7 +32,7 @@ def atc(
     soc: Annotated[str, typer.Option("--soc", metavar="CHIP", help="The chip that the model is for.")] = "Ascend310",
     batch: Annotated[
         Optional[int],
-        typer.Option("--batch", metavar="N", help="Pictures at a time.", show_default="that of the graph, or 1"),
+        parsing.whole("--batch", help="Pictures at a time.", show_default="that of the graph, or 1"),
     ] = None,
     dynamic_batch: Annotated[
         Optional[str], _flag("--dynamic-batch", "1,8,16", "Several, of which each call takes one.")

@@ -7,7 +7,7 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli import config as configs
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.presets import PRESETS
@@ -51,7 +51,7 @@ def bench(
     ] = None,
     res: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--res",
             metavar="32|64|128",
             help="Width and height of the pictures.",
@@ -62,9 +62,8 @@ def bench(
     ] = None,
     base_channels: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--base-channels",
-            metavar="N",
             help="Width of both networks.",
             show_default="the preset's",
             rich_help_panel=_SIZE,
@@ -110,20 +109,17 @@ def bench(
     ] = "cpu",
     steps: Annotated[
         int,
-        typer.Option("--steps", metavar="N", help="Measured steps of each row in a turn.", rich_help_panel=_MEASURING),
+        parsing.whole("--steps", help="Measured steps of each row in a turn.", rich_help_panel=_MEASURING),
     ] = 2,
-    rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", help="Turns that the rows take.", rich_help_panel=_MEASURING)
-    ] = 5,
+    rounds: Annotated[int, parsing.whole("--rounds", help="Turns that the rows take.", rich_help_panel=_MEASURING)] = 5,
     data: Annotated[
         Optional[str],
         typer.Option("--data", metavar="SPEC", help="As of train.", show_default="digits", rich_help_panel=_TRAINING),
     ] = None,
     d_steps: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--d-steps",
-            metavar="N",
             help="Discriminator updates in each step.",
             show_default="the preset's",
             rich_help_panel=_TRAINING,
@@ -131,9 +127,8 @@ def bench(
     ] = None,
     batch_device: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--batch-device",
-            metavar="N",
             help="Pictures at a time.",
             show_default="the preset's",
             rich_help_panel=_TRAINING,

@@ -6,7 +6,7 @@ from typing import Any, List, Optional, Sequence
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import flag_of, validate_count
 
 _COURSE = 6
@@ -37,12 +37,14 @@ def compare(
     ],
     step: Annotated[
         Optional[int],
-        typer.Option("--step", metavar="N", help="Compare at this step.", show_default="the last that all have"),
+        parsing.whole("--step", help="Compare at this step.", show_default="the last that all have"),
     ] = None,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
     """Compare runs at the same step: settings, losses, scores.
+
+    Where they have none in common, each at its nearest one.
 
     Example: biggan compare 0 1
     """
@@ -67,7 +69,10 @@ def compare(
     if rows:
         _block("losses D / G", labels, rows)
     rows = [[_NAMES[name], *(_number(value, name) for value in row)] for name, row in result.values.items()]
-    _block(f"at step {result.at}", labels, rows)
+    if set(result.record_steps) == {result.at}:
+        _block(f"at step {result.at}", labels, rows)
+    else:
+        _block(f"nearest to {result.at}", labels, [["step", *map(str, result.record_steps)], *rows])
     for row in result.scores:
         how = ", ".join(str(row[name]) for name in ("extractor", "reference", "count") if row[name] is not None)
         rows = [[name, *map(_score, row[name])] for name in ("last", "best")]

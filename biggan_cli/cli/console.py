@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -25,14 +26,27 @@ def error(problem: BigganError) -> None:
 
 
 def result(values: Mapping[str, Any], as_json: bool) -> None:
-    """The result of a command on stdout: JSON, or one value a line without those that there are none of."""
+    """The result of a command on stdout: JSON, or one value a line without those that there are none of.
+
+    JSON has no NaN and no Infinity: a number that is none is null there.
+    """
     if as_json:
-        print(json.dumps(values))
+        print(json.dumps(_without_nan(values), allow_nan=False))
         return
     values = {name: value for name, value in values.items() if value not in (None, (), [])}
     width = max(len(name) for name in values)
     for name, value in values.items():
         print(f"{name.ljust(width)}  {_shown(value)}")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _without_nan(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(part) for part in value]
+    return value
 
 
 def rows(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
@@ -149,12 +163,12 @@ class _Plain:
         self._ticks = False
 
     def __call__(self, event: str, **fields) -> None:
-        from biggan_cli.core.reporting import pace, plain_text
+        from biggan_cli.core.reporting import pace, plain_text, progress
 
         text = plain_text(event, **fields)
         self._ticks = self._ticks or event == "tick" or fields.get("what") == "training"
         if event == "advance" and not self._ticks and time.monotonic() - self._shown > PIPE_SECONDS:
-            text = f"{fields['what']} {fields['done']}/{fields['total'] or '?'}" + pace(**fields)
+            text = progress(**fields) + pace(**fields)
             self._shown = time.monotonic()
         if text:
             print(text, file=self._file, flush=True)
@@ -165,7 +179,7 @@ class _Live:
 
     def __init__(self, console):
         from rich.live import Live
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.text import Text
 
         self._console = console
@@ -173,12 +187,12 @@ class _Live:
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(compact=True),
+            _eta_column(self._eta),
             console=console,
             expand=True,
         )
-        self._task = self._what = None
+        self._task = self._what = self._total = self._left = None
+        self._done, self._began = 0, time.monotonic()
         self._status = Text("", no_wrap=True, overflow="ellipsis")
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._renderable)
 
@@ -196,7 +210,22 @@ class _Live:
     def _renderable(self):
         from rich.console import Group
 
+        if self._total is None:
+            return self._without_end()
         return Group(self._bar, self._status) if self._status.plain else self._bar
+
+    def _without_end(self):
+        """What is being done, where nobody knows how much of it there is: for how long now."""
+        from rich.text import Text
+
+        from biggan_cli.core.reporting import duration, progress
+
+        words = progress(self._what or "", self._done, None)
+        return Text(f"{words}  {duration(time.monotonic() - self._began)}", no_wrap=True, overflow="ellipsis")
+
+    def _eta(self) -> Optional[float]:
+        """Seconds that are left, where the step said so itself; None: as far as the bar tells."""
+        return None if self._left is None else max(0.0, self._left - time.monotonic())
 
     def _table(self, title: str, rows) -> None:
         from rich.table import Table
@@ -218,17 +247,39 @@ class _Live:
 
     def _tick(self, step: int, total: int, status: str, remaining_seconds: float) -> None:
         self._status.plain = "  " + status
+        self._left = time.monotonic() + remaining_seconds
 
     def _advance(self, what: str, done: int, total: Optional[int], per_second: Optional[float] = None) -> None:
         if self._task is None:
             self._task = self._bar.add_task(what, total=total, completed=done)
-            self._live.start()
-        elif what != self._what or done < self._bar.tasks[0].completed:  # something else has begun
+        elif what != self._what or done < self._done:  # something else has begun
             self._bar.reset(self._task, total=total)
-        self._what = what
+        if what != self._what:
+            self._began, self._left = time.monotonic(), None
+        self._what, self._done, self._total = what, done, total
+        if not self._live.is_started:
+            self._live.start()
         if per_second:
             what += f", {per_second:.1f} images/s"
         self._bar.update(self._task, description=what, completed=done, total=total)
+
+
+def _eta_column(own: Callable[[], Optional[float]]):
+    """What is left, in words: the step's ``own`` where it says so, else by the bar's pace."""
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    from biggan_cli.core.reporting import duration
+
+    class Eta(ProgressColumn):
+        max_refresh = 0.5
+
+        def render(self, task):
+            left = own()
+            left = task.time_remaining if left is None else left
+            return Text("" if left is None else f"ETA {duration(left)}", style="progress.remaining")
+
+    return Eta()
 
 
 def _drop_what_is_written_to(file) -> None:

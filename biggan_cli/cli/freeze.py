@@ -6,7 +6,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, RESAMPLE, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
@@ -15,7 +15,7 @@ from biggan_cli.settings import DRAW_BATCH, FreezeConfig
 
 def freeze(
     run: options.RunArgument = None,
-    weights: options.WeightsOption = "ema",
+    weights: options.WeightsOption = None,
     bn: options.BnOption = None,
     checkpoint: options.CheckpointOption = None,
     truncation: options.TruncationOption = None,
@@ -28,9 +28,7 @@ def freeze(
             autocompletion=options.among(*RESAMPLE),
         ),
     ] = "plain",
-    batch: Annotated[
-        Optional[int], typer.Option("--batch", metavar="N", help="Fix the batch.", show_default="free")
-    ] = None,
+    batch: Annotated[Optional[int], parsing.whole("--batch", help="Fix the batch.", show_default="free")] = None,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
@@ -44,7 +42,7 @@ def freeze(
         raise UsageError(f"--resample {resample} is not one of {', '.join(RESAMPLE)}", fix="--resample plain")
     if batch is not None:
         validate_count("--batch", batch, MAX_PICTURES)
-    draw = options.draw_config(checkpoint, weights, bn, truncation, "cpu", DRAW_BATCH)
+    draw = options.draw_config(checkpoint, weights or "ema", bn, truncation, "cpu", DRAW_BATCH)
     found = open_run(run, outdir)
     with console.reporting() as report:
         from biggan_cli.core import freeze as core

@@ -1,8 +1,10 @@
 """How a help reads: flags without a type, defaults as words of the sentence, in whichever Typer there is."""
 
-from typing import Optional
+from typing import Any, List, Optional
 
 from typer.core import TyperCommand, TyperGroup
+
+from biggan_cli.cli.parsing import too_many
 
 _STYLES = {
     "STYLE_OPTION": "bold",
@@ -41,6 +43,26 @@ class _InWords:
 
 class Command(_InWords, TyperCommand):
     """A command; all of biggan's are of this kind."""
+
+    stray_flag: Optional[str] = None
+    """What an argument is most likely meant for that nothing is left for."""
+
+    def parse_args(self, ctx: Any, args: List[str]) -> List[str]:
+        allowed, ctx.allow_extra_args = ctx.allow_extra_args, True
+        try:
+            left = super().parse_args(ctx, args)
+        except Exception as error:
+            if getattr(error, "ctx", ctx) is None:  # the parser does not always say which command it is
+                error.ctx = ctx
+            raise
+        if left and not allowed and not ctx.resilient_parsing:
+            raise too_many(ctx.command_path, left, self.stray_flag)
+        return left
+
+    @property
+    def example(self) -> str:
+        """The example of its help: ``biggan data pictures/``."""
+        return " ".join(self.help.strip().split("\n\n")[-1].split()).replace("Example: ", "")
 
 
 class Group(_InWords, TyperGroup):

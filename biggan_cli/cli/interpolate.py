@@ -7,11 +7,12 @@ from typing import Optional, Tuple
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
+from biggan_cli.cli.groups import DRAWING, Drawing, grouped
 from biggan_cli.data import classes
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
-from biggan_cli.settings import DRAW_BATCH, EASES, FORMATS, MODES, InterpolateConfig
+from biggan_cli.settings import EASES, FORMATS, MODES, InterpolateConfig
 
 MAX_FRAMES = 10000
 _MOST_CELLS = 1024
@@ -19,6 +20,7 @@ _PACE = "Pace and layout"
 _ENDINGS = {".gif": "gif", ".webp": "webp", ".png": "strip", ".mp4": "mp4", "": "png"}
 
 
+@grouped
 def interpolate(
     run: options.RunArgument = None,
     start: Annotated[
@@ -40,8 +42,8 @@ def interpolate(
             autocompletion=options.among(*MODES),
         ),
     ] = "class",
-    frames: Annotated[int, typer.Option("--frames", metavar="N", help="From one stop to the next, both counted.")] = 11,
-    fps: Annotated[float, typer.Option("--fps", metavar="N", help="Frames in a second.", rich_help_panel=_PACE)] = 5.0,
+    frames: Annotated[int, parsing.whole("--frames", help="From one stop to the next, both counted.")] = 11,
+    fps: Annotated[float, parsing.real("--fps", help="Frames in a second.", rich_help_panel=_PACE)] = 5.0,
     loop: Annotated[
         Optional[bool],
         typer.Option(
@@ -97,13 +99,8 @@ def interpolate(
     name: options.NameOption = None,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
-    truncation: options.DrawnTruncationOption = None,
-    weights: options.DrawnWeightsOption = None,
-    bn: options.DrawnBnOption = None,
-    checkpoint: options.DrawnCheckpointOption = None,
-    from_graph: options.FromGraphOption = False,
-    device: options.DrawnDeviceOption = "cpu",
-    batch: options.DrawnBatchOption = DRAW_BATCH,
+    truncation: options.in_panel(options.TruncationOption, options.DRAWN) = None,
+    drawing: Drawing = DRAWING,
 ) -> None:
     """Morph one class into another: a GIF, a film, frames.
 
@@ -123,9 +120,9 @@ def interpolate(
     if out and name:
         raise UsageError("--name is for a film in the run, --out for one elsewhere", fix="leave one of them out")
     settings = InterpolateConfig(
-        draw=options.draw_config(checkpoint, weights or "ema", bn, truncation, device, batch),
-        weights=weights,
-        from_graph=from_graph,
+        draw=drawing.config(truncation),
+        weights=drawing.weights,
+        from_graph=drawing.from_graph,
         path=names,
         flags=flags,
         mode=mode,

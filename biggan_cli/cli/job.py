@@ -3,7 +3,7 @@
 from typing import List, NamedTuple, Optional, Tuple
 
 from biggan_cli.cli.help import Command
-from biggan_cli.errors import UsageError
+from biggan_cli.cli.parsing import too_many
 from biggan_cli.runtime import storage
 
 PANEL = "ModelArts"
@@ -13,6 +13,8 @@ TRAIN_URL = "--train_url"
 
 class JobCommand(Command):
     """A command that, as a job of ModelArts and only there, takes arguments that it does not know."""
+
+    stray_flag = "--data"
 
     def parse_args(self, ctx, args):
         if storage.on_modelarts() or any(word.partition("=")[0] in (DATA_URL, TRAIN_URL) for word in args):
@@ -62,5 +64,5 @@ def _options(words: List[str]) -> List[str]:
             options[-1] += " " + word
             takes_value = False
         else:
-            raise UsageError(f"got unexpected extra argument ({word})", fix="biggan train --help")
+            raise too_many("biggan train", [word], JobCommand.stray_flag)
     return options

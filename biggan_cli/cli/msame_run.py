@@ -6,7 +6,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
 from biggan_cli.settings import RUNNERS, MsameRunConfig
@@ -43,9 +43,10 @@ def msame_run(
             rich_help_panel=options.PROGRAMS,
         ),
     ] = None,
-    device_id: Annotated[int, typer.Option("--device-id", metavar="N", help="The device.")] = 0,
+    device_id: Annotated[int, parsing.whole("--device-id", help="The device.")] = 0,
     loop: Annotated[
-        int, typer.Option("--loop", metavar="N", help="How often, as msame takes it.", rich_help_panel=options.PROGRAMS)
+        int,
+        parsing.whole("--loop", help="How often, as msame takes it.", rich_help_panel=options.PROGRAMS),
     ] = 1,
     profiler: Annotated[
         bool, typer.Option("--profiler", help="Let the program profile.", rich_help_panel=options.PROGRAMS)

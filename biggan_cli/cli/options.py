@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import typer
 from typing_extensions import Annotated
 
+from biggan_cli.cli import parsing
 from biggan_cli.config import (
     BN,
     DEVICES,
@@ -27,7 +28,6 @@ from biggan_cli.settings import (
     DrawConfig,
     ExtractorConfig,
     LatentsConfig,
-    PicturesConfig,
     ToolConfig,
 )
 
@@ -87,27 +87,51 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 NameOption = Annotated[
     Optional[str], typer.Option("--name", help="Name of the result; none: the next free one.", show_default=False)
 ]
-_WEIGHTS = dict(metavar="ema|raw", help="Averaged weights, or the last.", autocompletion=among(*WEIGHTS))
-_BN = dict(
-    metavar="standing|moving",
-    help="Statistics of the batch norms: measured anew for these weights, or the averages kept in training.",
-    show_default="standing; of an imported run: moving",
-    autocompletion=among(*BN),
-)
-_CHECKPOINT = dict(
-    metavar="STEP", help="Step of the checkpoint; or latest, best-fid, best-is, best.", show_default="latest"
-)
-_TRUNCATION = dict(
-    metavar="T",
-    help="Redraw z beyond T standard deviations; none: off. (TensorFlow Hub multiplies z instead.)",
-    show_default="the run's",
-)
-_SEEDS = dict(metavar="0-63", help="Seed i makes picture i: 0-15,42.", show_default=False)
-WeightsOption = Annotated[str, typer.Option("--weights", rich_help_panel=GENERATOR, **_WEIGHTS)]
-BnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=GENERATOR, **_BN)]
-CheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=GENERATOR, **_CHECKPOINT)]
-TruncationOption = Annotated[Optional[str], typer.Option("--truncation", **_TRUNCATION)]
-SeedsOption = Annotated[Optional[str], typer.Option("--seeds", **_SEEDS)]
+WeightsOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--weights",
+        metavar="ema|raw",
+        help="Averaged weights, or the last.",
+        show_default="ema",
+        autocompletion=among(*WEIGHTS),
+        rich_help_panel=GENERATOR,
+    ),
+]
+BnOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--bn",
+        metavar="standing|moving",
+        help="Statistics of the batch norms: measured anew for these weights, or the averages kept in training.",
+        show_default="standing; of an imported run: moving",
+        autocompletion=among(*BN),
+        rich_help_panel=GENERATOR,
+    ),
+]
+CheckpointOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--checkpoint",
+        metavar="STEP",
+        help="Step of the checkpoint; or latest, best-fid, best-is, best.",
+        show_default="latest",
+        rich_help_panel=GENERATOR,
+    ),
+]
+TruncationOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--truncation",
+        metavar="T",
+        help="Redraw z beyond T standard deviations; none: off. (TensorFlow Hub multiplies z instead.)",
+        show_default="the run's",
+    ),
+]
+SeedsOption = Annotated[
+    Optional[str],
+    typer.Option("--seeds", metavar="0-63", help="Seed i makes picture i: 0-15,42.", show_default=False),
+]
 DeviceOption = Annotated[
     str,
     typer.Option(
@@ -120,7 +144,7 @@ DeviceOption = Annotated[
 ]
 DrawBatchOption = Annotated[
     int,
-    typer.Option("--batch", metavar="N", help="Pictures at a time; changes no picture.", rich_help_panel=MACHINE),
+    parsing.whole("--batch", help="Pictures at a time; changes no picture.", rich_help_panel=MACHINE),
 ]
 
 
@@ -130,7 +154,7 @@ ClassesOption = Annotated[
         "--classes", metavar="A,B:16", help="Classes, each with a count or its share of --num.", show_default="all"
     ),
 ]
-NumOption = Annotated[Optional[int], typer.Option("--num", help="Pictures in all.", show_default="64")]
+NumOption = Annotated[Optional[int], parsing.whole("--num", help="Pictures in all.", show_default="64")]
 LatentsOption = Annotated[
     Optional[str],
     typer.Option(
@@ -163,7 +187,7 @@ ToolkitOption = Annotated[
 ]
 TimeLimitOption = Annotated[
     float,
-    typer.Option("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.", rich_help_panel=PROGRAMS),
+    parsing.real("--time-limit", metavar="SECONDS", help="Stop a program that takes longer.", rich_help_panel=PROGRAMS),
 ]
 PicturesArgument = Annotated[
     Optional[str],
@@ -196,37 +220,6 @@ InceptionOption = Annotated[
         rich_help_panel=EXTRACTOR,
     ),
 ]
-DrawnNumOption = Annotated[
-    Optional[int],
-    typer.Option(
-        "--num",
-        help="Pictures that a run draws.",
-        show_default="50000; with digits 5000; of an offline model: all",
-        rich_help_panel=DRAWN,
-    ),
-]
-DrawnWeightsOption = Annotated[
-    Optional[str], typer.Option("--weights", rich_help_panel=DRAWN, show_default="ema", **_WEIGHTS)
-]
-DrawnBnOption = Annotated[Optional[str], typer.Option("--bn", rich_help_panel=DRAWN, **_BN)]
-DrawnCheckpointOption = Annotated[Optional[str], typer.Option("--checkpoint", rich_help_panel=DRAWN, **_CHECKPOINT)]
-DrawnTruncationOption = Annotated[Optional[str], typer.Option("--truncation", rich_help_panel=DRAWN, **_TRUNCATION)]
-DrawnSeedsOption = Annotated[Optional[str], typer.Option("--seeds", rich_help_panel=DRAWN, **_SEEDS)]
-DrawnOmOption = Annotated[
-    Optional[str],
-    typer.Option(
-        "--om",
-        metavar="NAME",
-        help="The offline model of --source om.",
-        show_default="latest",
-        rich_help_panel=DRAWN,
-    ),
-]
-FromGraphOption = Annotated[
-    bool, typer.Option("--from-graph", help="Draw from the frozen graph, not from a checkpoint.", rich_help_panel=DRAWN)
-]
-DrawnDeviceOption = in_panel(DeviceOption, DRAWN)
-DrawnBatchOption = in_panel(DrawBatchOption, DRAWN)
 FetchInceptionOption = Annotated[
     bool,
     typer.Option(
@@ -253,30 +246,6 @@ def draw_config(
         device=device,
         batch=batch,
     )
-
-
-def pictures_config(
-    what: Optional[str],
-    outdir: Path,
-    num: Optional[int],
-    seeds: Optional[str],
-    om: Optional[str],
-    checkpoint: Optional[str],
-    weights: Optional[str],
-    bn: Optional[str],
-    truncation: Optional[str],
-    device: str,
-    batch: int,
-    held_out: bool = False,
-) -> PicturesConfig:
-    """The options of a command that looks at pictures, checked."""
-    draw = draw_config(checkpoint, weights or "ema", bn, truncation, device, batch)
-    if num is not None:
-        validate_count("--num", num, MAX_PICTURES)
-        if num < 2:
-            raise UsageError(f"--num {num} is less than 2", fix="--num 5000")
-    parsed = parse_seeds(seeds) if seeds is not None else None
-    return PicturesConfig(what, str(outdir), draw, num, parsed, om, held_out, weights)
 
 
 def latents_config(

@@ -5,7 +5,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, RESOLUTIONS, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.settings import ARCHIVE_FORMS, PrepareConfig
@@ -24,7 +24,7 @@ def prepare(
     ],
     res: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--res",
             metavar="|".join(map(str, RESOLUTIONS)),
             help="Width and height: the square in each picture's centre, resized.",
@@ -38,9 +38,8 @@ def prepare(
     ] = None,
     workers: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--workers",
-            metavar="N",
             help="Processes that decode and resize.",
             show_default="one a core",
             rich_help_panel=options.ADVANCED,
@@ -51,9 +50,8 @@ def prepare(
     ] = False,
     shard_size: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--shard-size",
-            metavar="N",
             help="Pictures in each file.",
             show_default="some 64 MB",
             rich_help_panel=options.ADVANCED,

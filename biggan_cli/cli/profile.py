@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import validate_count
 from biggan_cli.rundir import open_run
 from biggan_cli.settings import ProfileConfig
@@ -26,7 +26,7 @@ def profile(
         Optional[str],
         typer.Option("--prof", metavar="DIR", help="The profile: a name or a folder.", show_default="latest"),
     ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="How many operators to list.")] = 10,
+    top: Annotated[int, parsing.whole("--top", help="How many operators to list.")] = 10,
     toolkit: options.ToolkitOption = None,
     time_limit: options.TimeLimitOption = 3600.0,
     outdir: options.OutdirOption = Path("runs"),

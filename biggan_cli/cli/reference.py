@@ -38,7 +38,7 @@ def _command(name: str, command) -> str:
 def paragraphs(command) -> List[str]:
     """What the help of a command says, and last its example, without the word."""
     said = [" ".join(part.split()) for part in command.help.strip().split("\n\n")]
-    return [*said[:-1], said[-1].replace("Example: ", "")]
+    return [*said[:-1], command.example]
 
 
 def presets() -> str:

@@ -6,7 +6,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import validate_count
 from biggan_cli.rundir import open_run
 from biggan_cli.settings import ReportConfig
@@ -26,9 +26,7 @@ def report(
             show_default="report/report.html in the run",
         ),
     ] = None,
-    grids: Annotated[
-        int, typer.Option("--grids", metavar="N", help="Grids of its sample history, at most; evenly chosen.")
-    ] = 24,
+    grids: Annotated[int, parsing.whole("--grids", help="Grids of its sample history, at most; evenly chosen.")] = 24,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:

@@ -5,8 +5,9 @@ from typing import List, Sequence
 
 from biggan_cli.cli import console, options
 
-_HEADINGS = ("no", "run", "state", "step", "FID", "IS", "age")
-_NAME = 1
+_HEADINGS = ("no", "run", "preset", "state", "step", "FID", "IS", "age")
+_NAME, _PRESET, _STATE = 1, 2, 3
+_WORDS = (_NAME, _PRESET, _STATE)
 _PIPE = 10000
 
 
@@ -31,11 +32,15 @@ def _table(rows: Sequence, width: int) -> List[str]:
     """A line for each run, and one more below it where there is a reason to tell."""
     cells = [list(_HEADINGS), *map(_cells, rows)]
     lengths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
-    room = max(12, width - (sum(lengths) - lengths[_NAME]) - 2 * (len(_HEADINGS) - 1))
+    room = width - (sum(lengths) - lengths[_NAME]) - 2 * (len(_HEADINGS) - 1)
+    narrow = room < lengths[_NAME]  # before a name is cut the preset goes, which most names end with
+    room = max(12, room + lengths[_PRESET] + 2 if narrow else room)
     for line in cells:
         line[_NAME] = console.shortened(line[_NAME], room)
-        for column in (0, *range(_NAME + 2, len(_HEADINGS))):
+        for column in set(range(len(_HEADINGS))).difference(_WORDS):
             line[column] = line[column].rjust(lengths[column])
+        if narrow:
+            del line[_PRESET]
     lines = console.columns(cells)
     table = lines[:1]
     indent = " " * (lengths[0] + 2)
@@ -52,6 +57,7 @@ def _cells(row) -> List[str]:
     return [
         "" if row.number is None else str(row.number),
         row.name[6:] if row.number is not None and row.name[5:6] == "-" else row.name,
+        row.preset or "",
         row.state,
         "" if row.step is None else f"{row.step}/{row.steps}",
         _score(row, "fid"),

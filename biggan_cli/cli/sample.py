@@ -8,11 +8,12 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
+from biggan_cli.cli.groups import DRAWING, Drawing, grouped
 from biggan_cli.config import MAX_PICTURES, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import RunDir, open_run
-from biggan_cli.settings import DRAW_BATCH, NeighboursConfig, SampleConfig, SweepConfig
+from biggan_cli.settings import NeighboursConfig, SampleConfig, SweepConfig
 
 _SIDE = 100
 _COUNT = 100
@@ -21,6 +22,7 @@ _EXTRACTOR = options.in_panel(options.ExtractorOption, _SCORES)
 _INCEPTION = options.in_panel(options.InceptionOption, _SCORES)
 
 
+@grouped
 def sample(
     run: options.RunArgument = None,
     classes: options.ClassesOption = None,
@@ -37,11 +39,11 @@ def sample(
     ] = None,
     sheets: Annotated[
         Optional[int],
-        typer.Option("--sheets", metavar="N", help="A sheet of N x N pictures for each class.", show_default=False),
+        parsing.whole("--sheets", help="A sheet of N x N pictures for each class.", show_default=False),
     ] = None,
     neighbours: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--neighbours",
             metavar="K",
             help="Is it memorising? The K nearest training pictures of those in the grid.",
@@ -60,25 +62,19 @@ def sample(
     name: options.NameOption = None,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
-    weights: options.DrawnWeightsOption = None,
-    bn: options.DrawnBnOption = None,
-    checkpoint: options.DrawnCheckpointOption = None,
-    from_graph: options.FromGraphOption = False,
+    drawing: Drawing = DRAWING,
     latents: options.in_panel(options.LatentsOption, options.DRAWN) = None,
     npz: Annotated[
         bool,
         typer.Option("--npz", help="Also keep the unrounded floats, in samples.npz.", rich_help_panel=options.DRAWN),
     ] = False,
-    device: options.DrawnDeviceOption = "cpu",
-    batch: options.DrawnBatchOption = DRAW_BATCH,
     score: Annotated[
         bool, typer.Option("--score", help="Score each of several truncations.", rich_help_panel=_SCORES)
     ] = False,
     score_num: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--score-num",
-            metavar="N",
             help="Pictures of a score.",
             show_default="50000; with digits 5000",
             rich_help_panel=_SCORES,
@@ -103,10 +99,16 @@ def sample(
     """
     values = options.parse_truncations(truncation)
     swept = len(values) > 1
-    network = options.extractor_config(extractor, inception, False, device)
+    network = options.extractor_config(extractor, inception, False, drawing.device)
     _check_together(
         swept,
-        {"--sheets": sheets, "--neighbours": neighbours, "--out": out, "--npz": npz, "--from-graph": from_graph},
+        {
+            "--sheets": sheets,
+            "--neighbours": neighbours,
+            "--out": out,
+            "--npz": npz,
+            "--from-graph": drawing.from_graph,
+        },
         {"--score": score, "--score-num": score_num},
         {"--data": data},
         {"--extractor": extractor, "--inception": inception},
@@ -118,7 +120,7 @@ def sample(
     for flag, value, most in (("--sheets", sheets, _SIDE), ("--neighbours", neighbours, _COUNT)):
         if value is not None:
             validate_count(flag, value, most)
-    draw = options.draw_config(checkpoint, weights or "ema", bn, None if swept else truncation, device, batch)
+    draw = drawing.config(None if swept else truncation)
     chosen, named = options.latents_config(classes, num, seeds, latents), options.check_name(name)
     found = open_run(run, outdir)
     if swept:
@@ -130,8 +132,8 @@ def sample(
     settings = SampleConfig(
         draw=draw,
         latents=chosen,
-        weights=weights,
-        from_graph=from_graph,
+        weights=drawing.weights,
+        from_graph=drawing.from_graph,
         npz=npz,
         sheets=sheets,
         neighbours=NeighboursConfig(neighbours, data, network) if neighbours else None,

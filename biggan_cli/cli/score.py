@@ -8,11 +8,12 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli import protocols
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
+from biggan_cli.cli.groups import LOOKING, Looking, grouped
 from biggan_cli.config import MAX_PICTURES, MAX_SEED, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.protocols import PROTOCOLS
-from biggan_cli.settings import DRAW_BATCH, METRICS, SOURCES, ReferenceConfig, ScoreConfig
+from biggan_cli.settings import METRICS, SOURCES, ReferenceConfig, ScoreConfig
 
 _HOW = "How it is measured"
 
@@ -21,6 +22,7 @@ def _protocols() -> str:
     return "; ".join(f"{name}: {protocol.about}" for name, protocol in PROTOCOLS.items())
 
 
+@grouped
 def score(
     source: options.PicturesArgument = None,
     inception_score: Annotated[bool, typer.Option("--is", help="Inception Score.")] = False,
@@ -36,7 +38,6 @@ def score(
             autocompletion=options.among(*SOURCES),
         ),
     ] = "checkpoint",
-    extractor: options.ExtractorOption = None,
     ref: Annotated[
         Optional[str],
         typer.Option(
@@ -68,16 +69,8 @@ def score(
             rich_help_panel=_HOW,
         ),
     ] = None,
-    num: options.DrawnNumOption = None,
-    seeds: options.DrawnSeedsOption = None,
-    truncation: options.DrawnTruncationOption = None,
-    weights: options.DrawnWeightsOption = None,
-    bn: options.DrawnBnOption = None,
-    checkpoint: options.DrawnCheckpointOption = None,
-    om: options.DrawnOmOption = None,
-    splits: Annotated[
-        int, typer.Option("--splits", metavar="N", help="Of the Inception Score.", rich_help_panel=_HOW)
-    ] = 10,
+    looking: Looking = LOOKING,
+    splits: Annotated[int, parsing.whole("--splits", help="Of the Inception Score.", rich_help_panel=_HOW)] = 10,
     shuffle: Annotated[
         Optional[bool],
         typer.Option(
@@ -89,17 +82,15 @@ def score(
     ] = None,
     metric_seed: Annotated[
         int,
-        typer.Option("--metric-seed", metavar="N", help="Of that order, and of KID's subsets.", rich_help_panel=_HOW),
+        parsing.whole("--metric-seed", help="Of that order, and of KID's subsets.", rich_help_panel=_HOW),
     ] = 2020,
-    kid_subsets: Annotated[int, typer.Option("--kid-subsets", metavar="N", help="Of KID.", rich_help_panel=_HOW)] = 100,
+    kid_subsets: Annotated[int, parsing.whole("--kid-subsets", help="Of KID.", rich_help_panel=_HOW)] = 100,
     kid_subset_size: Annotated[
-        int, typer.Option("--kid-subset-size", metavar="N", help="Pictures in each of them.", rich_help_panel=_HOW)
+        int, parsing.whole("--kid-subset-size", help="Pictures in each of them.", rich_help_panel=_HOW)
     ] = 1000,
     neighbours: Annotated[
-        int, typer.Option("--neighbours", metavar="K", help="Of precision and recall.", rich_help_panel=_HOW)
+        int, parsing.whole("--neighbours", metavar="K", help="Of precision and recall.", rich_help_panel=_HOW)
     ] = 3,
-    inception: options.InceptionOption = None,
-    fetch_inception: options.FetchInceptionOption = False,
     fetch_stats: Annotated[
         bool,
         typer.Option(
@@ -108,8 +99,6 @@ def score(
             rich_help_panel=options.EXTRACTOR,
         ),
     ] = False,
-    device: options.DeviceOption = "cpu",
-    batch: options.DrawBatchOption = DRAW_BATCH,
     outdir: options.OutdirOption = Path("runs"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON: of several sources an object a line.")
@@ -124,7 +113,7 @@ def score(
     asked = dict(zip(METRICS, (inception_score, fid, kid, pr)))
     protocols.find(protocol)
     order = {None: None, True: "--shuffle", False: "--no-shuffle"}[shuffle]
-    for flag in [truncation and "--truncation", num and "--num", order] if protocol else []:
+    for flag in [looking.truncation and "--truncation", looking.num and "--num", order] if protocol else []:
         if flag:
             raise UsageError(f"--protocol {protocol} fixes what {flag} says", fix="leave one of them out")
     counts = [("--splits", splits, 1), ("--kid-subsets", kid_subsets, 1), ("--kid-subset-size", kid_subset_size, 2)]
@@ -150,11 +139,9 @@ def score(
             raise UsageError(f"{flag} is for {wanted}, which is not asked for", fix=f"leave {flag} out")
     settings = ScoreConfig(
         metrics=metrics,
-        pictures=options.pictures_config(
-            source, outdir, num, seeds, om, checkpoint, weights, bn, truncation, device, batch
-        ),
+        pictures=looking.pictures(source, outdir),
         sources=_parse_sources(sources),
-        extractor=options.extractor_config(extractor, inception, fetch_inception, device),
+        extractor=looking.network(),
         reference=ReferenceConfig(ref, data, os.environ.get(options.DATA_VARIABLE), fetch_stats),
         protocol=protocol,
         splits=splits,

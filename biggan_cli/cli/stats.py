@@ -7,10 +7,12 @@ import typer
 from typing_extensions import Annotated
 
 from biggan_cli.cli import console, options
+from biggan_cli.cli.groups import LOOKING, Looking, grouped
 from biggan_cli.errors import UsageError
-from biggan_cli.settings import DRAW_BATCH, SOURCES, StatsConfig
+from biggan_cli.settings import SOURCES, StatsConfig
 
 
+@grouped
 def stats(
     source: options.PicturesArgument = None,
     out: Annotated[
@@ -31,18 +33,7 @@ def stats(
             autocompletion=options.among(*SOURCES),
         ),
     ] = "checkpoint",
-    extractor: options.ExtractorOption = None,
-    num: options.DrawnNumOption = None,
-    seeds: options.DrawnSeedsOption = None,
-    truncation: options.DrawnTruncationOption = None,
-    weights: options.DrawnWeightsOption = None,
-    bn: options.DrawnBnOption = None,
-    checkpoint: options.DrawnCheckpointOption = None,
-    om: options.DrawnOmOption = None,
-    inception: options.InceptionOption = None,
-    fetch_inception: options.FetchInceptionOption = False,
-    device: options.DeviceOption = "cpu",
-    batch: options.DrawBatchOption = DRAW_BATCH,
+    looking: Looking = LOOKING,
     outdir: options.OutdirOption = Path("runs"),
     as_json: options.JsonOption = False,
 ) -> None:
@@ -58,11 +49,9 @@ def stats(
         raise UsageError(f"--source {form} is not one of {', '.join(SOURCES)}", fix="--source checkpoint")
     settings = StatsConfig(
         out=str(out),
-        pictures=options.pictures_config(
-            source, outdir, num, seeds, om, checkpoint, weights, bn, truncation, device, batch, held_out
-        ),
+        pictures=looking.pictures(source, outdir, held_out),
         source=form,
-        extractor=options.extractor_config(extractor, inception, fetch_inception, device),
+        extractor=looking.network(),
         features=features,
     )
     with console.reporting() as report:

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Optional
 
-import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, validate_count
 from biggan_cli.rundir import open_run
 from biggan_cli.settings import ToBinConfig
@@ -21,7 +20,7 @@ def to_bin(
     latents: options.LatentsOption = None,
     batch: Annotated[
         Optional[int],
-        typer.Option("--batch", metavar="N", help="Latents in each file.", show_default="that of the graph, or 1"),
+        parsing.whole("--batch", help="Latents in each file.", show_default="that of the graph, or 1"),
     ] = None,
     name: options.NameOption = None,
     outdir: options.OutdirOption = Path("runs"),

@@ -4,13 +4,13 @@ import contextlib
 import os
 import re
 import signal
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 import typer
 from typing_extensions import Annotated
 
 from biggan_cli import config as configs
-from biggan_cli.cli import console, job, options
+from biggan_cli.cli import console, job, options, parsing
 from biggan_cli.errors import UsageError
 from biggan_cli.presets import PRESETS
 from biggan_cli.settings import EXTRACTORS, DryRun, NpuConfig
@@ -25,7 +25,7 @@ def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional
     """The option of a configuration field; the help names its default, which a preset may change."""
     default = configs.defaults()[field]
     text += f" ({default})" if default is not None else ""
-    return typer.Option(
+    return _option_of(field)(
         configs.flag_of(field),
         help=text,
         rich_help_panel=panel,
@@ -33,6 +33,14 @@ def _field(field: str, text: str, panel: Optional[str] = None, metavar: Optional
         show_default=False,
         autocompletion=options.among(*map(str, choices)) if choices else None,
     )
+
+
+def _option_of(field: str) -> Callable:
+    kind = dict(configs.ModelConfig.__annotations__, **configs.TrainConfig.__annotations__)[field]
+    kinds = getattr(kind, "__args__", (kind,))  # of an Optional its own
+    if field == "truncation":  # or none
+        return typer.Option
+    return parsing.whole if int in kinds else parsing.real if float in kinds else typer.Option
 
 
 def train(
@@ -216,9 +224,8 @@ def train(
     ] = None,
     device_id: Annotated[
         Optional[int],
-        typer.Option(
+        parsing.whole(
             "--device-id",
-            metavar="N",
             help="Which NPU; also from ASCEND_DEVICE_ID.",
             show_default="0",
             rich_help_panel=_NPU,
@@ -226,9 +233,7 @@ def train(
     ] = None,
     steps_per_loop: Annotated[
         int,
-        typer.Option(
-            "--steps-per-loop", metavar="N", help="Steps that the device does by itself.", rich_help_panel=_NPU
-        ),
+        parsing.whole("--steps-per-loop", help="Steps that the device does by itself.", rich_help_panel=_NPU),
     ] = 1,
     npu_option: Annotated[
         Optional[List[str]],

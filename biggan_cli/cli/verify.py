@@ -6,7 +6,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from biggan_cli.cli import console, options
+from biggan_cli.cli import console, options, parsing
 from biggan_cli.config import MAX_PICTURES, validate_count
 from biggan_cli.errors import UsageError
 from biggan_cli.rundir import open_run
@@ -25,9 +25,9 @@ def verify(
         ),
     ] = None,
     soc: Annotated[str, typer.Option("--soc", metavar="CHIP", help="The chip of --precision-modes.")] = "Ascend310",
-    num: Annotated[int, typer.Option("--num", help="Latents to compare, at most.")] = 16,
+    num: Annotated[int, parsing.whole("--num", help="Latents to compare, at most.")] = 16,
     min_psnr: Annotated[
-        float, typer.Option("--min-psnr", metavar="DB", help="What an offline model must reach.")
+        float, parsing.real("--min-psnr", metavar="DB", help="What an offline model must reach.")
     ] = 40.0,
     toolchain: options.ToolchainOption = None,
     toolkit: options.ToolkitOption = None,

@@ -18,6 +18,7 @@ def watch(
     run: options.AnyRunArgument = None,
     once: Annotated[bool, typer.Option("--once", help="Show it once and stop.")] = False,
     outdir: options.OutdirOption = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print how it stands now as JSON and stop.")] = False,
 ) -> None:
     """Watch a run from another terminal, until it ends.
 
@@ -37,9 +38,12 @@ def watch(
     def lines_of(view) -> Callable:
         return lambda width, height: watch_words.drawn(view, width, height, blocks)
 
-    if once:
+    if once or as_json:
         (view,) = core.watch(found, once=True)
-        _print(lines_of(view))
+        if as_json:
+            console.result(view.as_record(), as_json)
+        else:
+            _print(lines_of(view))
         return
     view = None
     with _leaving(found):

@@ -10,12 +10,13 @@ from biggan_cli.core.run_states import SMALLER_IS_BETTER, RunState, Score
 from biggan_cli.data import classes
 from biggan_cli.errors import StepFailed, UsageError
 from biggan_cli.rundir import RunDir, open_run
+from biggan_cli.training.durations import TrainedSeconds
 
 SHOWN = (
     *("d_loss", "g_loss", "real_logit", "fake_logit", "d_grad_norm", "g_grad_norm"),
     *("seconds_per_step", "images_per_second", "training_seconds", "resident_bytes"),
 )
-"""What is shown of a record; ``training_seconds`` is the time of all steps up to there, saving and drawing included."""
+"""What is shown of a record; ``training_seconds`` is the time of all starts up to there, as :mod:`durations` has it."""
 _NOTHING = "nothing"
 
 
@@ -29,9 +30,9 @@ class Compared(NamedTuple):
     records: Dict[int, Mapping[str, Any]]
     scores: List[Score]
 
-    def at(self, step: int) -> Optional[int]:
-        """The last step up to there that there is a record of."""
-        return max((known for known in self.records if known <= step), default=None)
+    def at(self, step: int) -> int:
+        """The step nearest to it that there is a record of; of two the one before."""
+        return min(self.records, key=lambda known: (abs(known - step), known))
 
 
 class CompareResult(NamedTuple):
@@ -42,8 +43,8 @@ class CompareResult(NamedTuple):
         notes: what makes the comparison less than one of like with like.
         differences: field of the configuration → its values, where they are not all the same.
         steps: those at which all have a record.
-        at: the step that is compared: the asked one, or the last common one.
-        record_steps: the steps of the records that are compared, which may come before ``at``.
+        at: the step that is compared: the asked one, the last common one, or without one the last of the shortest run.
+        record_steps: the steps of the records that are compared, those nearest to ``at``.
         values: metric → values at ``at``.
         course: step → metric → values, at all of ``steps``.
         scores: score → for each run its value and step: the last up to ``at``; and its best.
@@ -66,20 +67,22 @@ def compare(which: Sequence[str], outdir: Path, step: Optional[int] = None) -> C
     """Compare runs, each a path, number or name, or a ``stats.jsonl``.
 
     Raises:
-        UsageError: no such run, fewer than two, or no record up to the step.
+        UsageError: no such run, or fewer than two.
         StepFailed: a run is damaged, or has no record yet.
     """
     if len(which) < 2:
         raise UsageError("one run alone is not compared", fix="biggan compare RUN RUN")
     found = [_open(name, outdir, label) for name, label in zip(which, _labels(len(which)))]
     common = sorted(set.intersection(*(set(one.records) for one in found)))
-    at = _step(found, common, step)
+    last_of_shortest = min(max(one.records) for one in found)
+    at = step if step is not None else common[-1] if common else last_of_shortest
     reached = [one.at(at) for one in found]
     notes = _notes(found)
     if any(one != at for one in reached):
         told = ", ".join(f"{one.label} at {step_of}" for one, step_of in zip(found, reached))
-        notes.append(f"not all have a record of step {at}: compared are the last ones up to there, {told}")
-    scores = _scores(found, at)
+        why = "there is no step that all have a record of" if not common else f"not all have a record of step {at}"
+        notes.append(f"{why}: compared are the nearest to step {at}, {told}")
+    scores = _scores(found, [max(at, one) for one in reached])
     return CompareResult(
         runs=[_about(one) for one in found],
         notes=notes,
@@ -125,29 +128,12 @@ def _records(stats: Path) -> Dict[int, Mapping[str, Any]]:
         lines = stats.read_bytes().splitlines()
     except FileNotFoundError:
         lines = []
-    seconds = 0.0
+    trained = TrainedSeconds()
     for record in filter(None, map(run_states.parsed_record, lines)):
-        seconds += record["seconds_per_step"] * record.get("steps_in_record", 0)
-        seconds += record.get("maintenance_seconds") or 0.0
-        found[record["step"]] = dict(record, training_seconds=seconds)
+        found[record["step"]] = dict(record, training_seconds=trained.add(record))
     if not found:
         raise StepFailed(f"{stats} has no record yet", hint="the first one comes after --log-every steps")
     return found
-
-
-def _step(found: Sequence[Compared], common: Sequence[int], asked: Optional[int]) -> int:
-    """The step to compare at: without a common one, the last of the shortest run."""
-    if asked is None:
-        if common:
-            return common[-1]
-        asked = min(max(one.records) for one in found)
-    for one in found:
-        if one.at(asked) is None:
-            raise UsageError(
-                f"{one.path} has no record up to step {asked}: its first is at {min(one.records)}",
-                fix=f"--step {max(min(each.records) for each in found)}",
-            )
-    return asked
 
 
 def _values(records: Sequence[Mapping[str, Any]]) -> Dict[str, List[Optional[float]]]:
@@ -199,8 +185,8 @@ def _flat(record: Optional[RunRecord]) -> Optional[Dict[str, Any]]:
     return dict(values, data_digest=digest, class_names=classes.joined(record.class_names), biggan=record.biggan)
 
 
-def _scores(found: Sequence[Compared], at: int) -> List[Dict[str, Any]]:
-    """For each score and each way to measure it: per run the last up to the step, and the best."""
+def _scores(found: Sequence[Compared], until: Sequence[int]) -> List[Dict[str, Any]]:
+    """For each score and each way to measure it: per run the last up to its step, and the best."""
     kinds: Dict[Tuple[str, tuple], List[List[Score]]] = {}
     for number, one in enumerate(found):
         for score in one.scores:
@@ -212,8 +198,8 @@ def _scores(found: Sequence[Compared], at: int) -> List[Dict[str, Any]]:
     for (name, kind), per_run in sorted(kinds.items(), key=lambda item: list(SMALLER_IS_BETTER).index(item[0][0])):
         choose = min if SMALLER_IS_BETTER[name] else max
         best = [choose(scores, key=lambda score: score.values[name], default=None) for scores in per_run]
-        until = [[score for score in scores if score.step <= at] for scores in per_run]
-        last = [max(scores, key=lambda score: score.step, default=None) for scores in until]
+        reached = [[score for score in scores if score.step <= step] for scores, step in zip(per_run, until)]
+        last = [max(scores, key=lambda score: score.step, default=None) for scores in reached]
         extractor, reference, count = kind
         rows.append(
             dict(

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any, Iterator, Tuple
 
-from biggan_cli.core.reporting import log_error
+from biggan_cli.core.reporting import Report, log_error
 from biggan_cli.errors import Interrupted, is_interrupt
 from biggan_cli.rundir import FULL, READ_ONLY, RunDir, cannot_be_written, write_json
 from biggan_cli.training.loop import Signals
@@ -41,14 +41,17 @@ class StateFile:
 
 
 @contextlib.contextmanager
-def recorded(run: RunDir, step: int, steps: int) -> Iterator[Tuple[Signals, StateFile]]:
+def recorded(run: RunDir, step: int, steps: int, report: Report) -> Iterator[Tuple[Signals, StateFile]]:
     """Around a training from ``step`` to ``steps``: however it ends, its log and ``state.json`` say so.
+
+    ``report`` hears at once of a signal that is to end it.
 
     Raises:
         Interrupted: by a signal, before the first step too; it names the way on.
         StepFailed: also where the run cannot be written.
     """
-    signals, state = Signals(), StateFile(run, step, steps)
+    signals = Signals(lambda sentence: report("line", text=sentence))
+    state = StateFile(run, step, steps)
     try:
         with signals:
             yield signals, state

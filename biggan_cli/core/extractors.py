@@ -8,8 +8,12 @@ from biggan_cli.metrics import digit_classifier, inception, published
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.rundir import expanded, sha256
 from biggan_cli.runtime.device import require
-from biggan_cli.runtime.tf import load as load_tensorflow
 from biggan_cli.settings import ExtractorConfig
+
+
+def usual(data: Optional[str]) -> str:
+    """The network for pictures of these data, and of what was trained on them, where none is named."""
+    return digit_classifier.NAME if data == "digits" else inception.NAME
 
 
 class Extractor(NamedTuple):
@@ -47,18 +51,19 @@ class Extractor(NamedTuple):
 def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor:
     """The network that is asked for, found and known by its digest; ``default`` where none is named.
 
+    Nothing is computed yet: that it is not there is told before anything heavy is loaded.
+
     Raises:
         NotReady: there is no Inception graph.
         UsageError: the file is another network, or options do not go together.
         StepFailed: the file is damaged.
     """
-    load_tensorflow()
-    require(settings.device)
     asked = expanded(settings.inception) if settings.inception else None
     if (settings.name or default) == digit_classifier.NAME:
         if asked or settings.fetch:
             flag = "--fetch-inception" if settings.fetch else "--inception"
             raise UsageError(f"{flag} does not go with the digit classifier", fix="--extractor inception")
+        require(settings.device)
         network = digit_classifier.DigitClassifier
         return Extractor(digit_classifier.NAME, sha256(digit_classifier.GRAPH), False, 64, network.resolution, network)
     if settings.fetch and asked:
@@ -70,7 +75,9 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
     found = published.find_inception(asked)
     label = f"--inception {found.path}" if settings.inception else str(found.path)
 
-    digest = found.sha256
+    digest, official = found.sha256, found.official
+    del found  # it is large
+    require(settings.device)
 
     def open_it() -> inception.Inception:  # read again: a hundred megabytes are not kept in memory meanwhile
         again = published.find_inception(asked)
@@ -78,7 +85,7 @@ def choose(settings: ExtractorConfig, default: str, report: Report) -> Extractor
             raise StepFailed(f"{label} changed meanwhile", fix="the same command again")
         return inception.Inception(again.data, label, settings.device)
 
-    return Extractor(inception.NAME, digest, found.official, inception.FEATURES, None, open_it)
+    return Extractor(inception.NAME, digest, official, inception.FEATURES, None, open_it)
 
 
 def of_file(file: FeatureFile, settings: ExtractorConfig, report: Report) -> Extractor:

@@ -73,7 +73,8 @@ class TrainingSet:
         spec = config.data or record.config.train.data
         if not spec:
             raise UsageError(f"{run} does not say what it was trained on", fix="--data SPEC")
-        self._run, self._config = run, config
+        self._run, self._config, self._spec = run, config, spec
+        self._network = self._extractor(report)
         self._flip = record.config.train.flip
         self.data: Dataset = datasets.load(spec, record.config.model.resolution)
         if len(self.data.images) <= config.count:
@@ -82,8 +83,6 @@ class TrainingSet:
             )
         if record.data_digest not in (None, self.data.digest):
             report("warning", text=f"{spec} is not what {run} was trained on: its digest is another")
-        self._spec = spec
-        self._network = self._extractor(report)
 
     def _extractor(self, report: Report) -> Optional[Extractor]:
         """Of digits their classifier; another only where it is asked for: it takes long on a CPU."""

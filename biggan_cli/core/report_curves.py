@@ -15,7 +15,8 @@ _CHARTS = (
     ("Gradients", "norm", (("discriminator", "d_grad_norm"), ("generator", "g_grad_norm"))),
 )
 _NOT_DRAWN = {
-    *("step", "steps_in_record", "images_per_second", "maintenance_seconds", "elapsed_seconds", "remaining_seconds"),
+    *("step", "steps_in_record", "images_per_second", "maintenance_seconds"),
+    *("maintenance_seconds_per_step", "elapsed_seconds", "remaining_seconds"),
     "epoch_seconds",
 }
 _LOG_FROM = 10.0

@@ -1,9 +1,8 @@
 """What was trained and how, in rows of words: from the log, whose tables say it all, else from the configuration."""
 
 import json
-import math
 import re
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from biggan_cli.config import RunRecord
 from biggan_cli.core.report_data import RunData
@@ -94,17 +93,6 @@ def configuration(record: RunRecord) -> Rows:
     for part in (config.model, config.train):
         rows += [(field, json.dumps(getattr(part, field), ensure_ascii=False)) for field in part.__dataclass_fields__]
     return rows
-
-
-def trained_seconds(ticks: Sequence[Mapping[str, Any]]) -> Optional[float]:
-    """How long all steps on record took, with saving and sampling; None of none."""
-
-    def number(tick: Mapping[str, Any], key: str) -> float:
-        value = tick.get(key)
-        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
-
-    steps = (number(tick, "steps_in_record") * number(tick, "seconds_per_step") for tick in ticks)
-    return sum(steps) + sum(number(tick, "maintenance_seconds") for tick in ticks) or None
 
 
 def parameters(record: RunRecord) -> Tuple[int, int]:

@@ -14,7 +14,9 @@ from biggan_cli.core.report_curves import curve_sections, score_curves
 from biggan_cli.core.report_data import RunData, Sheet, Verified
 from biggan_cli.core.report_pictures import Picture
 from biggan_cli.core.report_scores import best, score_tables
+from biggan_cli.core.run_states import RUNNING
 from biggan_cli.data import classes
+from biggan_cli.training.durations import TrainedSeconds, remaining_seconds
 
 _RESOURCES = Path(__file__).parent / "resources"
 _ON_PAPER = 4
@@ -122,11 +124,15 @@ def _keys(data: RunData) -> List[Tuple[str, str, str]]:
     if record and record.data_digest:
         shown = standing.step * record.config.train.batch * record.config.train.d_steps
         keys.append(("real pictures", f"{shown:,}", "shown to the discriminator"))
-    seconds = facts.trained_seconds(data.ticks)
+    seconds = TrainedSeconds(data.ticks).seconds
     if seconds:
         keys.append(
             ("training time", facts.duration_words(seconds), f"on {record.config.train.device}" if record else "")
         )
+    last = next((tick for tick in data.ticks[-1:] if isinstance(tick.get("seconds_per_step"), (int, float))), None)
+    if last and standing.state == RUNNING and standing.steps:
+        left = facts.duration_words(remaining_seconds(last, standing.steps, time.time()))
+        keys.append(("time left", left, "when this was made"))
     speed = [tick["seconds_per_step"] for tick in data.ticks if isinstance(tick.get("seconds_per_step"), (int, float))]
     if speed:
         middle = sorted(speed)[len(speed) // 2]

@@ -41,6 +41,13 @@ def plain_text(event: str, **fields) -> str:
     return ""
 
 
+def progress(what: str, done: int, total: Optional[int], **fields) -> str:
+    """How far it is: ``drawing 16/64``; of what has no end that is known, how much of it is done, if anything."""
+    if total is None:
+        return f"{what} {done}" if done else what
+    return f"{what} {done}/{total}"
+
+
 def pace(done: int, total: Optional[int], per_second: Optional[float] = None, **fields) -> str:
     """How fast, and what remains, to end a line with; empty where nobody told."""
     if not per_second or not total:

@@ -17,7 +17,7 @@ from biggan_cli.core.score_caveats import Job, warnings, why_incomparable
 from biggan_cli.core.score_words import numbers, px, sentence
 from biggan_cli.core.sources import Source
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.metrics import digit_classifier, inception
+from biggan_cli.metrics import inception
 from biggan_cli.metrics.fid import frechet_distance, statistics
 from biggan_cli.metrics.inception_score import InceptionScoreSums
 from biggan_cli.metrics.kid import kernel_distance
@@ -48,12 +48,10 @@ def score(settings: ScoreConfig, report: Report) -> ScoreResult:
     """
     protocol = protocols.find(settings.protocol)
     place = sources.find(settings.pictures)
-    is_of_digits = place.data_spec() == "digits"
     if place.features:
         extractor = extractors.of_file(place.features, settings.extractor, report)
     else:
-        default = digit_classifier.NAME if is_of_digits else inception.NAME
-        extractor = extractors.choose(settings.extractor, default, report)
+        extractor = extractors.choose(settings.extractor, extractors.usual(place.data_spec()), report)
     num = FULL if extractor.name == inception.NAME else protocols.OWN_NUM
     found = sources.of_place(place, settings.pictures, settings.sources, protocol, num, report)
     _check_counts(settings, found[0])

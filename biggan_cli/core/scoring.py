@@ -10,7 +10,6 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.core.score_caveats import Job
 from biggan_cli.core.score_words import numbers
 from biggan_cli.errors import NotReady, StepFailed
-from biggan_cli.metrics import digit_classifier, inception
 from biggan_cli.rundir import RunDir
 from biggan_cli.settings import DRAW_BATCH, DrawConfig, ExtractorConfig, PicturesConfig, ReferenceConfig, ScoreConfig
 from biggan_cli.training import checkpoints
@@ -31,10 +30,9 @@ def extractor_of(train: TrainConfig, report: Report) -> Optional[extractors.Extr
     """
     if not train.score_every:
         return None
-    of_digits = train.data == "digits"
     asked = ExtractorConfig(train.score_extractor, device=_device(train))
     try:
-        return extractors.choose(asked, digit_classifier.NAME if of_digits else inception.NAME, report)
+        return extractors.choose(asked, extractors.usual(train.data), report)
     except NotReady as error:
         message = f"--score-every {train.score_every} needs an Inception graph, and {error.message}"
         looked_for = next((text for label, text in error.details if label == "looked for"), None)

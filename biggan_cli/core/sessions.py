@@ -23,6 +23,7 @@ from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.settings import NpuConfig
 from biggan_cli.training import checkpoints, loop
 from biggan_cli.training.checkpoints import Checkpoint
+from biggan_cli.training.durations import trained_seconds
 from biggan_cli.training.monitor import Records, Ticks
 from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import TrainingGraph, build
@@ -34,7 +35,8 @@ class TrainResult(NamedTuple):
     run: str
     step: int
     checkpoint: str
-    seconds: float
+    seconds: Optional[float]
+    """Of training, over all starts, as :mod:`durations` has it; None: there is no record."""
     used_npu: Optional[bool] = None
     """Whether the adapter said so; None on other devices."""
     finished_by: Optional[str] = None
@@ -63,8 +65,8 @@ def to_the_end(job: Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
         Interrupted: by a signal, after everything was saved.
         StepFailed: it cannot be saved, or a monitor ended it.
     """
-    began = time.perf_counter()
     run, train, ended = job.run, job.record.config.train, None
+    job.report("advance", what="loading TensorFlow", done=0, total=None)
     with npus.watched(run, train, job.npu, job.report) as watch, checkpoints.session_for_writing():
         while ended is None:
             try:
@@ -84,7 +86,7 @@ def to_the_end(job: Job, checkpoint: Optional[Checkpoint]) -> TrainResult:
         job.report("line", text=f"finished at step {checkpoint.step}: {ended.finished_by}; --patience 0 would go on")
     used = watch.used if watch else None
     where = (str(run), checkpoint.step, str(checkpoint.prefix))
-    return TrainResult(*where, time.perf_counter() - began, used, ended.finished_by)
+    return TrainResult(*where, trained_seconds(run.stats), used, ended.finished_by)
 
 
 class _Ended(NamedTuple):
@@ -118,10 +120,10 @@ def _train_part(
     watch: Optional[npus.Watch],
 ) -> _Ended:
     """The steps of one session, from the checkpoint or from the start to a checkpoint."""
-    run, train, report = job.run, job.record.config.train, job.report
+    run, train, report, started = job.run, job.record.config.train, job.report, time.perf_counter()
+    graph = tf.Graph()  # first: that of 1.15 complains where it is interrupted
     report("line", text="building the training graph")
-    report("advance", what="building", done=0, total=None)
-    graph = tf.Graph()
+    report("advance", what="building the networks", done=0, total=None)
     with graph.as_default():
         source = pipeline.BatchSource(job.dataset.images, job.dataset.labels, job.record.config.model, train)
         start_data, batch = pipeline.iterator(source, train, part.first)
@@ -136,7 +138,7 @@ def _train_part(
         count = job.npu.steps_per_loop
         if count > 1:
             handles = handles._replace(train_op=npu_looped(session, handles.train_op, count))
-        kept = _Kept(job, checkpoint, session, handles, records, grids)
+        kept = _Kept(job, checkpoint, session, handles, records, grids, started)
         monitors = kept.monitors
         if checkpoint is None and (train.init_from or train.on_collapse == "rollback"):
             kept.save(0, False)  # from now on the run needs nobody else's files, and there is something to go back to
@@ -174,6 +176,7 @@ class _Kept:
         graph: TrainingGraph,
         records: Records,
         grids: ProgressGrids,
+        started: float,
     ):
         self._job, self._records, self._grids = job, records, grids
         self._values = lambda: session.run(graph.variables)
@@ -183,7 +186,7 @@ class _Kept:
         if any(entry["step"] not in checkpoints.steps(job.run) for entry in best.values()):
             remembered = dict(remembered, scores={})  # what was best is gone: what comes is measured by itself
         self.monitors = Monitors(train, graph.names, remembered, job.report)
-        self.ticks = Ticks(graph.names, train.batch, train.steps, before.get("ticks"))
+        self.ticks = Ticks(graph.names, train.batch, train.steps, before.get("ticks"), started, records.trained_seconds)
         self._scores = scoring.Scoring(job.run, job.score, train.rollbacks, records, job.report) if job.score else None
 
     def finish(self, checkpoint: Checkpoint) -> None:

@@ -16,6 +16,7 @@ from biggan_cli.metrics import feature_file
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.protocols import Protocol
 from biggan_cli.rundir import RunDir, expanded, finished_in, is_unchanged, open_run, read_json
+from biggan_cli.runtime.tf import load as load_tensorflow
 from biggan_cli.settings import SOURCES, DrawConfig, PicturesConfig
 
 NATIVE = None
@@ -97,6 +98,8 @@ def _sampled(folder: Path) -> Optional[Sampled]:
 
 def of_data(spec: str, resolution: Optional[int], held_out: bool = False) -> Pictures:
     """The training part of a data set, or the held-out part."""
+    datasets.check_spec(spec)
+    load_tensorflow()  # before anything large is held
     dataset = datasets.load(spec, resolution)
     array = dataset.held_out_images if held_out else dataset.images
     return pictures.of_array(f"{dataset.name}, {'held-out' if held_out else 'training'} set", array)

@@ -9,7 +9,7 @@ from biggan_cli.core.features import features_of
 from biggan_cli.core.outside import check_free
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.metrics import digit_classifier, feature_file, inception
+from biggan_cli.metrics import feature_file, inception
 from biggan_cli.metrics.fid import statistics
 from biggan_cli.rundir import expanded, sha256
 from biggan_cli.settings import StatsConfig
@@ -39,8 +39,7 @@ def stats(settings: StatsConfig, report: Report) -> StatsResult:
     place = sources.find(settings.pictures)
     if place.features:
         raise UsageError(f"{settings.pictures.what} has features already", fix=f"--ref {settings.pictures.what}")
-    default = digit_classifier.NAME if place.data_spec() == "digits" else inception.NAME
-    extractor = extractors.choose(settings.extractor, default, report)
+    extractor = extractors.choose(settings.extractor, extractors.usual(place.data_spec()), report)
     num = protocols.FULL if extractor.name == inception.NAME else protocols.OWN_NUM
     (source,) = sources.of_place(place, settings.pictures, (settings.source,), None, num, report)
     if source.count < 2:

@@ -6,7 +6,7 @@ import numpy as np
 
 from biggan_cli import config as configs
 from biggan_cli.config import truncation_text
-from biggan_cli.core import generators, score_words
+from biggan_cli.core import extractors, generators, score_words
 from biggan_cli.core.grids import GRID_COLUMNS
 from biggan_cli.core.latents import choose_latents, classes_text
 from biggan_cli.core.reporting import Report, without_tables
@@ -44,6 +44,8 @@ def sweep(run: RunDir, settings: SweepConfig, default_data: Optional[str], repor
         StepFailed: a damaged checkpoint.
     """
     asked = _in_a_row(settings.latents)
+    if settings.score:  # that it is not there should not be told after the first row
+        extractors.choose(settings.extractor, extractors.usual(generators.read_record(run).config.train.data), report)
     checkpoint, record, draw = generators.decide(run, settings.draw)
     names, z_dim = record.class_names, record.config.model.z_dim
     values = ", ".join(map(truncation_text, settings.truncations))

@@ -8,10 +8,11 @@ from typing import Any, Callable, Mapping, Optional, Union
 
 import biggan_cli
 from biggan_cli import config as configs
-from biggan_cli.config import RunConfig, RunRecord
+from biggan_cli.config import RunConfig, RunRecord, TrainConfig
 from biggan_cli.core import first_values, scoring
 from biggan_cli.core import npu as npus
 from biggan_cli.core.endings import recorded
+from biggan_cli.core.extractors import Extractor
 from biggan_cli.core.foresight import TrainPlan, foresee
 from biggan_cli.core.generators import read_record, record_of
 from biggan_cli.core.grids import write_reals
@@ -52,15 +53,13 @@ def start(
     """
     options = npus.check(config.train, npu, 0)
     spec = datasets.absolute(config.train.data)
+    extractor = _ready(configs.replace(config.train, data=spec), report)
     dataset = datasets.load(spec, config.model.resolution, _reading(report))
     config = configs.replace(config, train=configs.replace(config.train, data=spec))
     model = configs.replace(config.model, num_classes=len(dataset.class_names))
     config = configs.replace(config, model=model)
     record = RunRecord(config, dataset.class_names, dataset.digest, biggan_cli.__version__)
-    require(config.train.device)
-    precision.check(config.train)
     first_values.check(record)
-    extractor = scoring.extractor_of(config.train, report)
     if dry_run:
         check_writable(outdir)
         announce(record, npu, dataset, f"a new run in {outdir}", report)
@@ -68,7 +67,7 @@ def start(
     score_job = scoring.job_of(config, extractor, report)
     name = f"{dataset.name}-{config.model.resolution}-{config.preset}"
     run = create_run(outdir, name)
-    with run.lock(), recorded(run, 0, config.train.steps) as (signals, state):
+    with run.lock(), recorded(run, 0, config.train.steps, report) as (signals, state):
         write_json(run.config, configs.to_json(record))
         report = logged(report, run.log)
         announce(record, npu, dataset, str(run), report)
@@ -119,18 +118,16 @@ def resume(
             )
         options = npus.check(record.config.train, npu, reached)
         spec = datasets.absolute(record.config.train.data or other_data)
+        extractor = _ready(configs.replace(record.config.train, data=spec), report)
         dataset = datasets.load(spec, record.config.model.resolution, _reading(report))
         record = _with_data(record, spec, dataset, run)
-        require(record.config.train.device)
-        precision.check(record.config.train)
-        extractor = scoring.extractor_of(record.config.train, report)
         where = f"{run}, from step {reached}" if checkpoint else f"{run}, from step 0: it has no checkpoint yet"
         if dry_run:
             _say_what_is_unsound(run, checkpoint, faults, report)
             announce(record, npu, dataset, where, report)
             return foresee(record, dataset, options, reached, run.path, dry_run, report)
         score_job = scoring.job_of(record.config, extractor, report)
-        signals, state = held.enter_context(recorded(run, reached, steps))
+        signals, state = held.enter_context(recorded(run, reached, steps, report))
         report = logged(report, run.log)
         if gone:
             report("line", text=f"{gone} had this run, and is gone without having let go: taken over")
@@ -154,6 +151,18 @@ def resume(
         after_save(run)
         job = Job(run, record, npu, options, dataset, signals, state, report, after_save, score_job)
         return to_the_end(job, checkpoint)
+
+
+def _ready(train: TrainConfig, report: Report) -> Optional[Extractor]:
+    """The network that is to score the run, if any; the device and it are here, before data are read.
+
+    Raises:
+        NotReady, UsageError: they are not, or do not fit.
+    """
+    datasets.check_spec(train.data)
+    require(train.device)
+    precision.check(train)
+    return scoring.extractor_of(train, report)
 
 
 def _is_over(run: RunDir) -> bool:

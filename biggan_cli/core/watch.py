@@ -6,8 +6,9 @@ import time
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from biggan_cli.core import run_states
-from biggan_cli.core.run_states import Best, RunState, Score
+from biggan_cli.core.run_states import RUNNING, Best, RunState, Score
 from biggan_cli.rundir import RunDir
+from biggan_cli.training.durations import TrainedSeconds, remaining_seconds
 
 CURVES = ("d_loss", "g_loss", "real_logit", "fake_logit")
 _SECONDS = 1.0
@@ -22,6 +23,7 @@ class View(NamedTuple):
     Attributes:
         curves: metric → its values, one for each of ``record_steps``.
         last: the last record.
+        trained_seconds: of training up to there, over all starts.
         new: the records since the view before.
         back_to: the step that the run went back to since then, where it did.
         scores, new_scores: those kept, and those since the view before.
@@ -34,6 +36,7 @@ class View(NamedTuple):
     record_steps: List[int]
     curves: Dict[str, List[Optional[float]]]
     last: Optional[Mapping[str, Any]]
+    trained_seconds: Optional[float]
     new: List[Mapping[str, Any]]
     back_to: Optional[int]
     scores: List[Score]
@@ -46,6 +49,44 @@ class View(NamedTuple):
     def ended(self) -> bool:
         """Also nobody holds the run any more, be it to end it or to carry on with it."""
         return self.state.ended and self.state.holder is None
+
+    @property
+    def step(self) -> int:
+        """How far it is: while it runs, its last record may be further than its last sign of life."""
+        return max([self.state.step, *self.record_steps[-1:]]) if self.state.state == RUNNING else self.state.step
+
+    @property
+    def age_seconds(self) -> Optional[float]:
+        """Since the last record; None where it does not say, or the clocks do not agree."""
+        made = (self.last or {}).get("epoch_seconds")
+        return self.seen - made if isinstance(made, float) and self.seen >= made else None
+
+    @property
+    def remaining_seconds(self) -> Optional[float]:
+        """What is left of it; None where the run does not go on, or nobody knows."""
+        if self.state.state != RUNNING or self.last is None:
+            return None
+        return remaining_seconds(self.last, self.state.steps, self.seen)
+
+    def as_record(self) -> Dict[str, Any]:
+        """What a program wants to know: the state, times in seconds, the last record, scores."""
+        state = self.state
+        return dict(
+            run=str(self.run),
+            state=state.state,
+            step=self.step,
+            steps=state.steps,
+            why=state.why,
+            holder=state.holder,
+            started=state.started,
+            updated=state.updated,
+            trained_seconds=self.trained_seconds,
+            remaining_seconds=self.remaining_seconds,
+            record_age_seconds=self.age_seconds,
+            record=self.last,
+            score=self.scores[-1]._asdict() if self.scores else None,
+            best={name: best._asdict() for name, best in self.best.items()},
+        )
 
 
 def watch(run: RunDir, once: bool = False, pause: Callable[[float], None] = time.sleep) -> Iterator[View]:
@@ -65,6 +106,7 @@ def watch(run: RunDir, once: bool = False, pause: Callable[[float], None] = time
             record_steps=records.steps,
             curves=records.curves,
             last=records.last,
+            trained_seconds=records.trained.seconds,
             new=new,
             back_to=records.back_to,
             scores=scores,
@@ -85,6 +127,7 @@ class Follower:
 
     Attributes:
         steps, curves, last: as in a :class:`View`.
+        trained: adds up how long it took.
         back_to: the step that the run went back to, if the last look found that; 0: the start.
     """
 
@@ -124,6 +167,7 @@ class Follower:
         self.steps: List[int] = []
         self.curves: Dict[str, List[Optional[float]]] = {name: [] for name in CURVES}
         self.last: Optional[Mapping[str, Any]] = None
+        self.trained = TrainedSeconds()
 
     def _add(self, record: Mapping[str, Any]) -> None:
         self.steps.append(record["step"])
@@ -131,6 +175,7 @@ class Follower:
             value = record.get(name)
             values.append(value if isinstance(value, (int, float)) else None)
         self.last = record
+        self.trained.add(record)
 
     def _goes_on(self, stats: BinaryIO) -> bool:
         """Whether the file still has before the offset what was read there."""

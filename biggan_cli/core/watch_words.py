@@ -6,7 +6,9 @@ from biggan_cli.core.reporting import duration, plain_text
 from biggan_cli.core.run_states import FAILED, FINISHED, RUNNING, RunState
 from biggan_cli.core.watch import View
 from biggan_cli.errors import visible
+from biggan_cli.training.durations import is_number, remaining_seconds
 from biggan_cli.training.monitor import status
+from biggan_cli.training.signs import SATURATED, SIGMAS
 
 Line = List[Tuple[str, str]]
 """Parts of a line: words and their style."""
@@ -30,6 +32,7 @@ def drawn(view: View, width: int, height: int = 40, blocks: str = BLOCKS) -> Lis
     else:
         lines += [[(status(view.last), "")], [(_facts(view), "dim")], [("", "")]]
     lines += [_curve(_NAMES[name], view.curves[name], width, blocks) for name in view.curves if view.last is not None]
+    lines += [[(name.ljust(_LABEL), ""), (words, "")] for name, words in signs(view.last or {})]
     scored = [(score.step, score.values["fid"]) for score in view.scores if "fid" in score.values]
     if scored:
         lines.append(_curve(_NAMES["fid"], [value for _, value in scored], width, blocks))
@@ -41,6 +44,31 @@ def drawn(view: View, width: int, height: int = 40, blocks: str = BLOCKS) -> Lis
     if view.log and room > 0:
         lines += [[("", "")], *([(line, "dim")] for line in view.log[-room:])]
     return [_cut(line, width) for line in lines]
+
+
+def signs(record: Mapping[str, Any]) -> List[Tuple[str, str]]:
+    """What the monitors look at, of a record: rows of those numbers that it has.
+
+    How much fakes vary, as a share of what real pictures do; the largest singular values; and the shares of pictures
+    that the discriminator is certain of.
+    """
+
+    def numbers(*names: str) -> Optional[List[float]]:
+        values = [record.get(name) for name in names]
+        return values if all(map(is_number, values)) else None
+
+    spread = []
+    for what, inside in (("", "variance"), ("within classes ", "class_variance")):
+        found = numbers(f"fake_{inside}", f"real_{inside}")
+        if found and found[1] > 0.0:
+            spread.append(f"{what}{found[0] / found[1]:.3f}")
+    sigmas, certain = numbers(*SIGMAS), numbers(*SATURATED)
+    rows = [("spread", f"fakes vary {' and '.join(spread)} times as much as reals")] if spread else []
+    if sigmas:
+        rows.append(("sigma", f"G {sigmas[0]:.3g}, D {sigmas[1]:.3g} at most"))
+    if certain:
+        rows.append(("certain", f"D of {certain[0]:.0%} of reals and {certain[1]:.0%} of fakes"))
+    return rows
 
 
 def best_words(view: View) -> str:
@@ -70,7 +98,7 @@ def record_line(record: Mapping[str, Any], steps: int) -> str:
         step=record["step"],
         total=steps,
         status=status(record),
-        remaining_seconds=(steps - record["step"]) * record["seconds_per_step"],
+        remaining_seconds=remaining_seconds(record, steps),
     )
 
 
@@ -115,10 +143,9 @@ def _title(view: View) -> Line:
 
 def _bar(view: View, width: int, blocks: str) -> Line:
     state = view.state
-    step = max([state.step, *view.record_steps[-1:]]) if state.state == RUNNING else state.step
-    share = min(1.0, step / state.steps) if state.steps > 0 else 0.0
-    words = f"  {step}/{state.steps}  {100 * share:.0f} %"
-    left = _remaining(view)
+    share = min(1.0, view.step / state.steps) if state.steps > 0 else 0.0
+    words = f"  {view.step}/{state.steps}  {100 * share:.0f} %"
+    left = view.remaining_seconds
     words += "" if left is None else f"  ETA {duration(left)}"
     room = max(0, width - len(words))
     full = int(share * room)
@@ -126,29 +153,14 @@ def _bar(view: View, width: int, blocks: str) -> Line:
     return [(blocks[-1] * full, "cyan"), (empty * (room - full), "dim"), (words, "")]
 
 
-def _remaining(view: View) -> Optional[float]:
-    """Seconds that are left by the pace of the last record; None where the run does not go on."""
-    if view.state.state != RUNNING or view.last is None:
-        return None
-    left = (view.state.steps - view.last["step"]) * view.last["seconds_per_step"]
-    return max(0.0, left - (_age(view) or 0.0))
-
-
-def _age(view: View) -> Optional[float]:
-    """Seconds since the last record; None where it does not say, or the clocks do not agree."""
-    made = (view.last or {}).get("epoch_seconds")
-    return view.seen - made if isinstance(made, float) and view.seen >= made else None
-
-
 def _facts(view: View) -> str:
     last, facts = view.last or {}, []
     if last.get("resident_bytes"):
         facts.append(f"memory {last['resident_bytes'] / 1e6:.0f} MB")
-    if "elapsed_seconds" in last:
-        facts.append(f"{duration(last['elapsed_seconds'])} since it was started")
-    age = _age(view)
-    if age is not None:
-        facts.append(f"last record {duration(age)} ago")
+    if view.trained_seconds is not None:
+        facts.append(f"trained for {duration(view.trained_seconds)}")
+    if view.age_seconds is not None:
+        facts.append(f"last record {duration(view.age_seconds)} ago")
     return ", ".join(facts)
 
 

@@ -18,6 +18,7 @@ from typing import ContextManager, FrozenSet, Iterator, List, Mapping, Optional,
 from biggan_cli.errors import NotReady, UsageError
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import tf
+from biggan_cli.runtime.versions import tensorflow_version
 
 DEVICE_VARIABLE = "ASCEND_DEVICE_ID"
 LOSS_SCALE = dict(init_loss_scale=2.0**16, incr_every_n_steps=1000, decr_every_n_nan_or_inf=2, decr_ratio=0.5)
@@ -198,9 +199,10 @@ def cpu_cores() -> int:
 
 
 def _require_npu() -> None:
-    if not tf.__version__.startswith("1.15."):
+    version = tensorflow_version()
+    if not (version or "").startswith("1.15."):
         raise NotReady(
-            f"--device npu: Huawei's adapter is for TensorFlow 1.15 on Python 3.7, this is TensorFlow {tf.__version__} "
+            f"--device npu: Huawei's adapter is for TensorFlow 1.15 on Python 3.7, this is TensorFlow {version} "
             f"on Python {sys.version_info[0]}.{sys.version_info[1]}",
             fix="install biggan with Python 3.7, or --device cpu",
         )

@@ -21,7 +21,7 @@ def _start_up_notes_held_back() -> Iterator[None]:
         os.dup2(notes.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             notes.seek(0)
             with os.fdopen(os.dup(kept), "wb") as stderr:
                 shutil.copyfileobj(notes, stderr)

@@ -1,15 +1,20 @@
 """The loop around the training graph: steps, ticks, grids, checkpoints, and a clean end."""
 
 import contextlib
+import os
 import signal
+import threading
 import time
 from typing import Callable, Iterator, Mapping, Optional
 
 from biggan_cli.config import TrainConfig
+from biggan_cli.runtime.hearing import Hearing
 from biggan_cli.training.monitor import Records, Ticks, status
 from biggan_cli.training.monitors import Collapsed, Monitors
 from biggan_cli.training.step import TrainingGraph
 
+_GRACE = 3.0
+"""Seconds that the second signal leaves Python to end by itself, with words and a terminal as it was."""
 _MOST_LOST = 20
 """Steps in a row that may overflow at the least scale of the loss: after it nothing is left to try."""
 
@@ -47,6 +52,7 @@ def run(
         Collapsed: a monitor found that the run is spoilt, or a scaled loss overflows in every step.
     """
     with signals.waiting_for_a_step():
+        report("advance", what="taking the first step, which is the longest", done=0, total=None)
         for step in steps:
             began = time.perf_counter()
             _, metrics = session.run([graph.train_op, graph.metrics])
@@ -93,12 +99,18 @@ class Signals:
 
     Each interrupts at once, except while steps are taken: then the loop ends after the step. What is noted is
     not lost where C code drops a KeyboardInterrupt. Under ``nohup``, which ignores SIGHUP, it stays ignored.
+
+    Args:
+        told: hears in a sentence, from a thread, what a signal will do, the moment that it comes. With it a second one
+            ends the process also where C code keeps Python from hearing of it, :data:`_GRACE` later.
     """
 
-    def __init__(self):
+    def __init__(self, told: Optional[Callable[[str], None]] = None):
         self.received: Optional[int] = None
         self.save_asked = False
         self._at_once = True
+        self._told, self._heard, self._left = told, 0, threading.Event()
+        self._hearing = Hearing(self._hear)
 
     @contextlib.contextmanager
     def waiting_for_a_step(self) -> Iterator[None]:
@@ -116,12 +128,30 @@ class Signals:
             numbers.append(signal.SIGHUP)
         self._before = {number: signal.signal(number, self._note) for number in numbers}
         self._usr1_before = signal.signal(signal.SIGUSR1, self._ask_to_save)
+        if self._told:
+            self._hearing.__enter__()
         return self
 
     def __exit__(self, *exception) -> None:
+        self._left.set()
+        if self._told:
+            self._hearing.__exit__(*exception)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.signal(signal.SIGUSR1, self._usr1_before)
+
+    def _hear(self, number: int) -> None:
+        if number not in self._before:
+            return
+        self._heard += 1
+        if self._heard == 1:
+            self._told("stopping" if self._at_once else "stopping after this step; once more stops at once")
+            return
+        self._told("stopping at once")
+        if not self._left.wait(_GRACE):
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h")  # a live display hides the cursor
+            os._exit(128 + number)
 
     def _ask_to_save(self, number, frame) -> None:
         self.save_asked = True

@@ -13,12 +13,13 @@ from biggan_cli.rundir import Appended, RunDir, whole_file
 from biggan_cli.runtime import memory
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training import signs
+from biggan_cli.training.durations import remaining_seconds, trained_seconds
 from biggan_cli.training.events import Events
 from biggan_cli.training.precision import COUNTS
 
 _NOT_DRAWN = (
-    *("step", "steps_in_record", "maintenance_seconds", "elapsed_seconds", "remaining_seconds"),
-    "epoch_seconds",
+    *("step", "steps_in_record", "maintenance_seconds", "maintenance_seconds_per_step"),
+    *("elapsed_seconds", "remaining_seconds", "epoch_seconds"),
 )
 _LONGEST = 640
 """Pixels of the longer side of a picture for TensorBoard."""
@@ -29,7 +30,9 @@ class Ticks:
 
     A record holds the means over its steps, unrounded, of what is counted the last, and times in seconds:
     ``seconds_per_step`` counts the steps alone, ``maintenance_seconds`` what went into saving and sampling since the
-    last record; ``epoch_seconds`` is the time of the machine's clock, which may jump. ``resident_bytes`` is the memory
+    last record, and ``maintenance_seconds_per_step`` the same over all steps since the start; ``elapsed_seconds`` and
+    ``remaining_seconds`` are those of :mod:`durations`, of all starts; ``epoch_seconds`` is the time of the machine's
+    clock, which may jump. ``resident_bytes`` is the memory
     of the process; None: the system does not say. What is not finite in a step that a scaled loss left out does not
     count; None: nothing else is there.
 
@@ -38,11 +41,22 @@ class Ticks:
         batch: pictures of a step.
         total: steps in all.
         begun: what :meth:`begun` gave when the run was saved: its next record is then the same as without a break.
+        started: when this start began, by ``time.perf_counter``; None: now.
+        trained: seconds of the starts before.
     """
 
-    def __init__(self, names: Sequence[str], batch: int, total: int, begun: Optional[Mapping[str, Any]] = None):
+    def __init__(
+        self,
+        names: Sequence[str],
+        batch: int,
+        total: int,
+        begun: Optional[Mapping[str, Any]] = None,
+        started: Optional[float] = None,
+        trained: float = 0.0,
+    ):
         self._names, self._batch, self._total = names, batch, total
-        self._started = time.perf_counter()
+        self._started = (time.perf_counter() if started is None else started) - trained
+        self._all_steps, self._all_maintenance = 0, 0.0
         begun = begun or dict(steps=0, lost_steps=0, skipped=0.0, sums={})
         self._steps, self._skipped = begun["steps"], begun["skipped"]
         self.lost_steps: int = begun["lost_steps"]
@@ -75,10 +89,12 @@ class Ticks:
         self._last = metrics
         self._step_seconds.append(seconds)
         self._steps += count
+        self._all_steps += count
         return overflowed
 
     def add_maintenance(self, seconds: float) -> None:
         self._maintenance += seconds
+        self._all_maintenance += seconds
 
     def begun(self) -> Dict[str, Any]:
         """All but the times of the record that is not complete yet, as plain values for a checkpoint."""
@@ -98,11 +114,12 @@ class Ticks:
             seconds_per_step=seconds,
             images_per_second=self._batch / seconds,
             maintenance_seconds=self._maintenance,
+            maintenance_seconds_per_step=self._all_maintenance / self._all_steps,
             elapsed_seconds=time.perf_counter() - self._started,
-            remaining_seconds=(self._total - step) * seconds,
             epoch_seconds=time.time(),
             resident_bytes=memory.resident().get("VmRSS"),
         )
+        record["remaining_seconds"] = remaining_seconds(record, self._total)
         self._sums, self._numbers = np.zeros_like(self._sums), np.zeros_like(self._numbers)
         self._step_seconds, self._steps, self._maintenance = [], 0, 0.0
         return record
@@ -131,13 +148,15 @@ class Records:
     def __init__(self, run: RunDir, resumed_at: int):
         """Drops what ``stats.jsonl`` holds beyond the step that the run resumes at.
 
-        ``repaired`` says what was wrong with the file; None: nothing.
+        ``repaired`` says what was wrong with the file; None: nothing. ``trained_seconds`` are those of its records.
         """
         self.repaired = _cut(run.stats, resumed_at)
+        self.trained_seconds: float = trained_seconds(run.stats) or 0.0
         self._stats = Appended(run.stats)
         self._events = Events(run.path, resumed_at)
 
     def write(self, record: Mapping[str, Any]) -> None:
+        self.trained_seconds = record["elapsed_seconds"]
         self._stats.add(json.dumps(record).encode() + b"\n")
         names = [name for name in record if name not in _NOT_DRAWN and record[name] is not None]
         self.draw(record["step"], {name: record[name] for name in names})

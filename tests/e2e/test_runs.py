@@ -28,7 +28,7 @@ def test_the_table_fits_a_terminal(biggan, runs):
     done = biggan("runs", cwd=runs.parent, check=0)
     lines = done.stdout.splitlines()
     assert len(lines) == 6 and max(map(len, lines)) <= 80
-    assert lines[1].split()[:4] == ["0", "digits-32-digits", "finished", "4/4"]
+    assert lines[1].split()[:5] == ["0", "digits-32-digits", "digits", "finished", "4/4"]
     assert "failed" in lines[2] and lines[3].strip() == "a loss or gradient is not finite at step 5"
     assert "damaged" in lines[4] and "config.json is missing" in lines[5]
     shown = json.loads(biggan("runs", "--outdir", runs, "--json", check=0).stdout)

@@ -1,7 +1,11 @@
 """Runs side by side."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from biggan_cli.cli.app import app
 from biggan_cli.core.compare import compare
 from biggan_cli.errors import StepFailed, UsageError
 from tests.runs import add_records, add_score, make_run
@@ -22,7 +26,7 @@ def test_at_the_last_step_that_both_have(tmp_path):
     found = compared(tmp_path)
     assert (found.steps, found.at, found.record_steps) == ([50, 100], 100, [100, 100])
     assert found.values["d_loss"] == [1.0, 1.0] and list(found.course) == [50, 100]
-    assert found.values["training_seconds"] == [60.0, 24.0]  # ten steps of half a second and a second, each record
+    assert found.values["training_seconds"] == [75.0, 75.0]  # what the last records say
     assert found.differences == dict(g_lr=[0.001, 0.0005]) and found.notes == []
     assert [run["state"] for run in found.runs] == ["stopped", "stopped"]
     assert found.ahead["label"] is None and "losses do not tell" in found.ahead["words"]
@@ -34,14 +38,29 @@ def test_at_a_step_of_ones_own(tmp_path):
     assert (found.at, found.record_steps) == (60, [60, 50])
     assert "A at 60, B at 50" in found.notes[0]
     assert compared(tmp_path, step=5000).record_steps == [100, 150]
-    with pytest.raises(UsageError, match="no record up to step 20: its first is at 25"):
-        compared(tmp_path, step=20)
+    assert compared(tmp_path, step=20).record_steps == [20, 25]
 
 
 def test_runs_without_a_common_step(tmp_path):
     two(tmp_path, (10, 20), (15, 35))
     found = compared(tmp_path)
     assert (found.steps, found.at, found.record_steps) == ([], 20, [20, 15]) and len(found.notes) == 1
+    assert found.notes[0].startswith("there is no step that all have a record of")
+    assert "A at 20, B at 15" in found.notes[0] and found.course == {}
+
+
+def test_a_run_that_ends_before_the_other_has_its_first_record(tmp_path):
+    """Each at what it has that comes nearest, its scores too."""
+    a, b = two(tmp_path, (4, 8), (30, 60), batch=16)
+    add_score(a, 8, fid=4.0)
+    add_score(b, 30, fid=3.0)
+    add_score(b, 60, fid=1.0)
+    found = compared(tmp_path)
+    assert (found.at, found.record_steps) == (8, [8, 30]) and "A at 8, B at 30" in found.notes[-1]
+    assert found.values["training_seconds"] == [6.0, 22.5]
+    (row,) = found.scores
+    assert row["last"] == [dict(value=4.0, step=8), dict(value=3.0, step=30)]
+    assert found.ahead["words"] == "B is ahead in FID at their best: A 4, B 1"
 
 
 def test_who_is_ahead(tmp_path):
@@ -94,3 +113,13 @@ def test_what_cannot_be_compared(tmp_path):
     (tmp_path / "00002-c" / "config.json").write_text("{")
     with pytest.raises(StepFailed, match="damaged"):
         compared(tmp_path, "0", "2")
+
+
+def test_what_is_no_number_is_null_in_json(tmp_path):
+    a, b = two(tmp_path)
+    add_records(a, 200, d_grad_norm=float("nan"), g_grad_norm=float("inf"))
+    add_records(b, 200, d_grad_norm=2.0, g_grad_norm=-float("inf"))
+    done = CliRunner().invoke(app, ["compare", "0", "1", "--outdir", str(tmp_path), "--json"])
+    told = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert told["values"]["d_grad_norm"] == [None, 2.0] and told["values"]["g_grad_norm"] == [None, None]
+    assert told["course"]["200"]["d_grad_norm"] == [None, 2.0]

@@ -55,7 +55,7 @@ def trained(folder):
         draw_grid(run, step, step // 100)
     with open(str(run.stats), "w") as stats:
         for step in range(10, 401, 10):
-            record = dict(step=step, steps_in_record=10, d_loss=1.0, g_loss=-0.5, seconds_per_step=0.25)
+            record = dict(step=step, elapsed_seconds=0.4 * step, d_loss=1.0, g_loss=-0.5, seconds_per_step=0.25)
             stats.write(json.dumps(dict(record, maintenance_seconds=1.5, surprise=step * 2.0)) + "\n")
     report = logged(silent, run.log)
     report("table", title="classes of digits", rows=[(name, f"{450 + place}") for place, name in enumerate(DIGITS)])
@@ -98,7 +98,7 @@ def test_what_is_in_the_run_is_in_the_report(tmp_path):
         "0.012",
         "61.2\u00a0dB",
         "0.50\u00a0%",
-        "2:40 min",  # 400 steps of 0.25 s, and 40 times 1.5 s
+        "2:40 min",  # as the last record says
         "surprise",
         "three to eight: 4 frames",
         "biggan interpolate --from three --to eight --frames 4\n",

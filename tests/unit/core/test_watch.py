@@ -1,9 +1,12 @@
 """Following a run from outside, and how it is drawn."""
 
+import json
 import os
 
 import pytest
+from typer.testing import CliRunner
 
+from biggan_cli.cli.app import app
 from biggan_cli.core import watch_words
 from biggan_cli.core.watch import Follower, watch
 from biggan_cli.core.watch_words import PLAIN_BLOCKS, sparkline
@@ -135,3 +138,42 @@ def test_what_remains_is_by_the_pace_of_the_last_record(tmp_path):
     assert "ETA 2:30" in text(view._replace(seen=10.0))  # a clock that was set back
     assert "ETA 0:00" in text(view._replace(seen=9999.0))
     assert watch_words.record_line(record_of(400), 400).endswith("ETA 0:00")
+
+
+def test_the_numbers_of_the_monitors_are_shown_where_they_are(tmp_path):
+    run = make_run(tmp_path, state="stopped", recorded=(10,))
+
+    def shown():
+        (view,) = watch(run, once=True)
+        return [line for line in text(view, 80).splitlines() if line[:7] in ("spread ", "sigma  ", "certain")]
+
+    assert shown() == []
+    add_records(run, 20, fake_variance=0.02, real_variance=0.08, g_sigma=2.5, d_sigma=3.25)
+    assert shown() == [
+        "spread  fakes vary 0.250 times as much as reals",
+        "sigma   G 2.5, D 3.25 at most",
+    ]
+    variances = dict(fake_variance=0.02, real_variance=0.08, fake_class_variance=0.01, real_class_variance=0.1)
+    add_records(run, 30, **variances, g_sigma=None, d_sigma=3.25, real_saturated=0.985, fake_saturated=0.5)
+    assert shown() == [
+        "spread  fakes vary 0.250 and within classes 0.100 times as much as reals",
+        "certain D of 98% of reals and 50% of fakes",
+    ]
+    add_records(run, 40, fake_variance=0.02, real_variance=0.0, fake_class_variance=None, real_class_variance=0.1)
+    assert shown() == []
+
+
+def test_how_it_stands_is_a_record(tmp_path):
+    run = make_run(tmp_path, state="running")
+    add_records(run, 10, 130, epoch_seconds=1000.0, d_grad_norm=float("nan"))
+    add_score(run, 100, fid=4.0)
+    with run.lock():
+        done = CliRunner().invoke(app, ["watch", str(run.path), "--json"])
+    told = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert done.exit_code == 0 and (told["state"], told["step"], told["steps"]) == ("running", 130, 400)
+    assert told["trained_seconds"] == 97.5 and told["remaining_seconds"] == 0.0 and told["record_age_seconds"] > 0
+    assert told["record"]["d_loss"] == 1.0 and told["record"]["d_grad_norm"] is None
+    assert told["best"]["fid"]["value"] == told["score"]["values"]["fid"] == 4.0
+    later = json.loads(CliRunner().invoke(app, ["watch", str(run.path), "--json"]).stdout)
+    assert (later["state"], later["why"], later["step"]) == ("stopped", "its process is gone", 120)
+    assert later["remaining_seconds"] is None

@@ -39,7 +39,8 @@ def test_a_record_holds_means_and_times():
     assert values["seconds_per_step"] == pytest.approx(0.6)
     assert values["images_per_second"] == pytest.approx(4 / 0.6)
     assert values["maintenance_seconds"] == 3.0
-    assert values["remaining_seconds"] == pytest.approx(8 * 0.6)
+    assert values["maintenance_seconds_per_step"] == 1.5 and values["elapsed_seconds"] < 60
+    assert values["remaining_seconds"] == pytest.approx(8 * (0.6 + 1.5))
     assert abs(values["epoch_seconds"] - time.time()) < 60 and 1e7 < values["resident_bytes"] < 1e12
     assert "D  1.000" in status(values) and "0.600 s/step" in status(values)
 
