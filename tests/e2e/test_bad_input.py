@@ -40,7 +40,7 @@ def run(tiny_run, tmp_path):
     (
         (["--res", 48], ["--res 48", "32, 64, 128"]),
         (["--batch", 0], ["--batch 0"]),
-        (["--batch", "many"], ["--batch", "biggan train --help"]),
+        (["--batch", "many"], ["--batch", "with a whole number"]),
         (["--preset", "sede"], ["--preset sede", "imagenet64, seed"]),
         (["--device", "tpu"], ["--device tpu", "cpu, gpu"]),
         (["--truncation", "wide"], ["--truncation wide", "--truncation none"]),
