@@ -61,20 +61,20 @@ PRESETS = {
     ),
     "cifar10": Preset(
         source=f"{_PEER}: a discriminator of half the width, 5 updates of it a step, equal rates, flips",
-        reaches=f"published for the peer: FID 4.16 against the training set, IS 9.96; {_UNTRIED}",
-        cost="published for the peer: 13 hours",
+        reaches=f"published there: FID 4.16 against the training set, IS 9.96; {_UNTRIED}",
+        cost="published there: 13 hours",
         values=_CIFAR10,
     ),
     "cifar10-best": Preset(
         source=f"{_PEER} with LeCam; --consistency 10 instead is its equal, at 1.7 times the time",
-        reaches=f"published for the peer: FID 3.23 against the training set, IS 10.17; {_UNTRIED}",
+        reaches=f"published there: FID 3.23 against the training set, IS 10.17; {_UNTRIED}",
         cost="twice cifar10's",
         values=dict(_CIFAR10, steps=200000, lecam=0.3),
     ),
     "imagenet64": Preset(
         source="PyTorch-StudioGAN's BigGAN for ImageNet at 64 px",
-        reaches=f"published for the peer on 100 of the classes: FID 18.6; {_UNTRIED}",
-        cost="published for the peer on Tiny ImageNet: 45 hours; --batch-device for what one device holds",
+        reaches=f"published there on 100 of the classes: FID 18.6; {_UNTRIED}",
+        cost="published there on Tiny ImageNet: 45 hours; --batch-device for what one device holds",
         values=dict(
             _IMAGENET,
             resolution=64,
@@ -87,8 +87,8 @@ PRESETS = {
     ),
     "imagenet128": Preset(
         source="PyTorch-StudioGAN's BigGAN for ImageNet at 128 px, batch 256",
-        reaches=f"published for the peer: FID 16 to 25 (8 with batch 2048 in 30 days); {_UNTRIED}",
-        cost="published for the peer: a week; --batch-device for what one device holds",
+        reaches=f"published there: FID 16 to 25 (8 with batch 2048 in 30 days); {_UNTRIED}",
+        cost="published there: a week; --batch-device for what one device holds",
         values=dict(
             _IMAGENET,
             resolution=128,
