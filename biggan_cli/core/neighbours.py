@@ -111,7 +111,7 @@ class TrainingSet:
             near = [self._shown(entry) for entry in found.neighbours[row]]
             rows.append(np.concatenate([samples[row : row + 1], gap, np.stack(near)]))
         labels = [f"{words[row]}, {found.neighbours[row][0].distance:.3g}" for row in order]
-        return images.titled(images.labelled_grid(rows, labels), f"samples, beside each the nearest by {found.way}")
+        return images.titled(images.labelled_grid(rows, labels), f"nearest by {found.way}")
 
     def _shown(self, entry: Neighbour) -> np.ndarray:
         picture = np.asarray(self.data.images[entry.index])

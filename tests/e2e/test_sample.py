@@ -287,7 +287,7 @@ def test_a_sweep_by_inception_is_drawn_and_right(studio):
         assert record["fid"]["value"] == pytest.approx(scoring.frechet(drawn["features"], real), rel=1e-6)
         found["IS"].append(mean)
         found["FID"].append(record["fid"]["value"])
-    picture = read_picture(result["curve"]).astype(int)
+    picture = read_picture(studio.folder / result["curve"]).astype(int)
     blue = np.abs(picture - (31, 111, 180)).sum(axis=2) < 30
     for panel, values in enumerate(found.values()):
         columns = [panel * 360 + 64 + round(280 * (place + 0.5) / 3) for place in range(3)]
