@@ -16,6 +16,7 @@ from biggan_cli.settings import EASES, FORMATS, MODES, InterpolateConfig
 
 MAX_FRAMES = 10000
 _MOST_CELLS = 1024
+_MOST_FPS, _MOST_FPS_OF_GIF = 240, 50
 _PACE = "Pace and layout"
 _ENDINGS = {".gif": "gif", ".webp": "webp", ".png": "strip", ".mp4": "mp4", "": "png"}
 
@@ -111,11 +112,15 @@ def interpolate(
             f"--frames {frames} is outside 2 to {MAX_FRAMES}",
             fix="biggan sample draws one class by itself" if frames == 1 else "--frames 11",
         )
-    if not 0.01 <= fps <= 50:
-        raise UsageError(f"--fps {fps:g} is outside 0.01 to 50, what a GIF can show", fix="--fps 5")
     for flag, value, choices in (("--mode", mode, MODES), ("--ease", ease, EASES), ("--format", kind, FORMATS)):
         if value is not None and value not in choices:
             raise UsageError(f"{flag} {value} is not one of {', '.join(choices)}", fix=f"{flag} {choices[0]}")
+    wanted = _format(kind, out)
+    most = _MOST_FPS_OF_GIF if wanted == "gif" else _MOST_FPS
+    if not 0.01 <= fps <= most:
+        of_gif = ", what a GIF can show" if wanted == "gif" else ""
+        fix = "--format webp, or --fps 50" if of_gif and fps <= _MOST_FPS and not out else f"--fps {min(most, 30)}"
+        raise UsageError(f"--fps {fps:g} is outside 0.01 to {most}{of_gif}", fix=fix)
     names, flags = _path(start, end, path, mode)
     if out and name:
         raise UsageError("--name is for a film in the run, --out for one elsewhere", fix="leave one of them out")
@@ -132,7 +137,7 @@ def interpolate(
         fps=fps,
         loop=loop,
         ease=ease,
-        format=_format(kind, out),
+        format=wanted,
         out=str(out) if out else None,
         name=options.check_name(name),
     )

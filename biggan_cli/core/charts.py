@@ -11,6 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from biggan_cli.core.markup import Html, element
+from biggan_cli.data.ticks import short, ticks
 
 WIDTH, HEIGHT = 400, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 30, 36
@@ -25,6 +26,8 @@ _OUTLIERS = 8.0
 _FROM_ZERO = 0.6
 """An axis begins at 0 where its lowest value is below this part of the highest."""
 _FEW = 20
+_MARKED = 30
+"""Values of a line up to which each has a dot: they are few enough to be seen one by one."""
 _BULK = (2.0, 98.0)
 
 
@@ -86,8 +89,10 @@ def line_chart(title: str, unit: str, series: Sequence[Series], log: bool = Fals
     drawn = [(entry.label, *thinned(*line, most)) for entry, line in zip(series, lines)]
     parts = [_axes(across, up, unit), _legend([label for label, _, _ in drawn])]
     for number, (_, steps, values) in enumerate(drawn):
-        path = _path(across(steps), up(np.clip(values, low, high)))
-        parts.append(element("path", d=path, class_=f"line {_CLASSES[number]}"))
+        xs, ys = across(steps), up(np.clip(values, low, high))
+        parts.append(element("path", d=_path(xs, ys), class_=f"line {_CLASSES[number]}"))
+        dots = _dots(xs, ys)
+        parts += [element("path", d=dots, class_=f"dots {_CLASSES[number]}")] if dots else []
     cursor = [element("line", class_="cursor", y1=_TOP, y2=HEIGHT - _BOTTOM, visibility="hidden")]
     described = f"{title}: {_in_words(series, lines)}"
     svg = element(
@@ -149,31 +154,6 @@ def limits(values: np.ndarray, log: bool = False) -> Tuple[float, float, bool]:
     return low, high, cut
 
 
-def ticks(low: float, high: float, about: int = 5, log: bool = False) -> List[float]:
-    """Round numbers in [low, high], about so many; of a logarithmic axis powers of ten, or 1, 2 and 5 times them."""
-    if log:
-        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        for parts in ((1,), (1, 2, 5)):
-            found = [part * 10.0**power for power in powers for part in parts if low <= part * 10.0**power <= high]
-            if len(found) > 1:
-                return found[:: math.ceil(len(found) / (about + 2))]
-        if high / low > 1e6:
-            return found
-    raw = (high - low) / max(about, 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(place * step, 12 - math.floor(math.log10(step))) + 0.0 for place in range(first, last + 1)]
-
-
-def short(value: float) -> str:
-    """A number in few characters: 0.02, 400, 12k, 1.5M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.4g}{letter}"
-    return f"{value:.4g}".replace("-", "\u2212")
-
-
 def _arrays(series: Series, log: bool) -> Tuple[np.ndarray, np.ndarray]:
     """float64 steps and values in the order of the steps; a gap is NaN."""
     steps = np.array(series.steps, np.float64)
@@ -226,16 +206,22 @@ def _legend(labels: Sequence[str]) -> List[Html]:
 
 
 def _path(xs: np.ndarray, ys: np.ndarray) -> str:
-    """Straight lines between neighbours that have values; a value without neighbours is a dot."""
+    """Straight lines between neighbours that have values."""
     words, pen_down = [], False
     there = np.isfinite(ys)
     for place in range(len(xs)):
         if there[place]:
             words.append(f"{'L' if pen_down else 'M'}{_pixel(xs[place])} {_pixel(ys[place])}")
-            alone = not pen_down and not (place + 1 < len(xs) and there[place + 1])
-            words += ["h.01"] * alone
         pen_down = bool(there[place])
     return "".join(words)
+
+
+def _dots(xs: np.ndarray, ys: np.ndarray) -> str:
+    """Points for a round pen: of a line of few values all of them, else those without a neighbour."""
+    there = np.isfinite(ys)
+    around = np.concatenate([[False], there, [False]])
+    shown = there & (~(around[:-2] | around[2:]) | (there.sum() <= _MARKED))
+    return "".join(f"M{_pixel(x)} {_pixel(y)}h.01" for x, y in zip(xs[shown], ys[shown]))
 
 
 def _pixel(value: float) -> str:

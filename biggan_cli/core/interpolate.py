@@ -72,7 +72,7 @@ def interpolate(run: RunDir, settings: InterpolateConfig, report: Report) -> Int
         frames = _reported(_frames(film, drawer), film.count, report)
         with _place(run, settings, film, drawer, out) as target:
             if settings.format == "strip":
-                _write_strip(target.temporary, frames, film.stops)
+                _write_strip(target.temporary, frames, film.count, film.stops)
             else:
                 tiled = (images.tiled(cells, film.stops.grid[0]) for cells in frames)
                 tiled = _sized(tiled, film, settings.format, target.temporary, report)
@@ -175,9 +175,12 @@ def _sized(frames: Iterator[np.ndarray], film: _Film, kind: str, target: Path, r
     return itertools.chain([first], frames)
 
 
-def _write_strip(path: Path, frames: Iterator[np.ndarray], stops: Stops) -> None:
-    """A row for each latent, a column for each frame."""
-    rows = np.stack(list(frames), axis=1)
+def _write_strip(path: Path, frames: Iterator[np.ndarray], count: int, stops: Stops) -> None:
+    """A row for each latent, a column for each of ``count`` frames."""
+    first = next(frames)
+    rows = np.empty((len(first), count, *first.shape[1:]), np.uint8)
+    for column, frame in enumerate(itertools.chain([first], frames)):
+        rows[:, column] = frame
     labels = [_LABEL.format(" to ".join(str(seed) for seed in seeds)) for seeds in zip(*stops.own_seeds())]
     images.write_png(path, images.labelled_grid(list(rows), labels))
 

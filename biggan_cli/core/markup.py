@@ -46,6 +46,17 @@ def element(name: str, *children: Any, **attributes: Any) -> Html:
     return Html(start if name in _VOID else f"{start}{joined(*children)}</{name}>")
 
 
+class Section:
+    """A part of a page: its anchor, which is also its word in the contents, its heading, and what is in it."""
+
+    def __init__(self, anchor: str, heading: str, *content):
+        self.anchor, self.heading, self.content = anchor, heading, content
+
+    def html(self) -> Html:
+        heading = element("h2", self.heading, id=f"{self.anchor}-heading")
+        return element("section", heading, self.content, id=self.anchor, aria_labelledby=f"{self.anchor}-heading")
+
+
 def definitions(rows: Sequence[Tuple[str, str]]) -> Html:
     """Names with what they are."""
     return element("dl", [[element("dt", name), element("dd", value)] for name, value in rows], class_="rows")

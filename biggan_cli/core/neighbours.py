@@ -19,8 +19,8 @@ from biggan_cli.settings import NeighboursConfig, ReferenceConfig
 
 MOST = 100
 """Neighbours of a picture."""
-ROWS = 40
-"""Samples in the picture of them: those that are nearest."""
+ROWS = 15
+"""Samples in the picture of them: those that are nearest, and as many as a screen shows; ``index.json`` has all."""
 _COMPARED = 1000
 """Real pictures that samples are compared with."""
 _BLOCK = 1024
@@ -110,7 +110,7 @@ class TrainingSet:
             near = [self._shown(entry) for entry in found.neighbours[row]]
             rows.append(np.concatenate([samples[row : row + 1], gap, np.stack(near)]))
         labels = [f"{words[row]}, {found.neighbours[row][0].distance:.3g}" for row in order]
-        return images.labelled_grid(rows, labels)
+        return images.titled(images.labelled_grid(rows, labels), f"nearest by {found.way}")
 
     def _shown(self, entry: Neighbour) -> np.ndarray:
         picture = np.asarray(self.data.images[entry.index])

@@ -18,6 +18,8 @@ def check_free(out: Path, flag: str = "--out") -> None:
     """
     if os.path.lexists(str(out)):
         raise UsageError(f"{flag} {out} exists", fix=f"another {flag}, or remove it")
+    if out.absolute().parent.exists() and not out.absolute().parent.is_dir():
+        raise UsageError(f"{flag} {out}: {out.parent} is no folder", fix=f"{flag} in another folder")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"{flag} {out}: there is no folder {out.parent}", fix=f"mkdir -p {out.parent}")
     if not os.access(str(out.absolute().parent), os.W_OK | os.X_OK):

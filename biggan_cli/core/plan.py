@@ -5,13 +5,14 @@ from typing import List, Tuple
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord, TrainConfig
 from biggan_cli.core import npu as npus
-from biggan_cli.core.reporting import Report
+from biggan_cli.core.reporting import NPU_OPTIONS, Report
 from biggan_cli.data import classes, datasets
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
 from biggan_cli.presets import DATA_NAMES, PRESETS, Preset
 from biggan_cli.runtime.device import chosen_npu, cpu_cores, half_type
 from biggan_cli.runtime.npu_options import MIXED_FLOAT16, PRECISION_MODES
+from biggan_cli.runtime.process import quoted
 from biggan_cli.runtime.versions import tensorflow_version
 from biggan_cli.settings import NpuConfig
 
@@ -74,6 +75,7 @@ def _plan(record: RunRecord, npu: NpuConfig, dataset: Dataset, where: str) -> Li
             f"seed {train.seed}",
         ),
         ("device", _device_words(train, npu)),
+        *npu_options(npu),
         ("watching", _watching(train)),
         ("records", f"{saved}, grids every {train.sample_every}, records every {train.log_every}"),
     ]
@@ -120,6 +122,16 @@ def _device_words(train: TrainConfig, npu: NpuConfig) -> str:
     graphs = f"{npus.GRAPHS}; {npus.LOOP_GRAPHS}" if loops else npus.GRAPHS
     graphs += "; those of the profiled steps again in a session of their own" if npu.profile else ""
     return f"npu {chosen_npu()}, {mode}{usual}{loops}; {graphs}; host: {host}"
+
+
+def npu_options(npu: NpuConfig) -> List[Tuple[str, str]]:
+    """What was asked of the NPU, as options again: nothing else of a run keeps them."""
+    words = [word for key, value in npu.options for word in ("--npu-option", f"{key}={value}")]
+    words += ["--steps-per-loop", str(npu.steps_per_loop)] if npu.steps_per_loop != 1 else []
+    words += ["--device-id", str(npu.device_id)] if npu.device_id is not None else []
+    words += ["--profile", "{}:{}".format(*npu.profile)] if npu.profile else []
+    words += ["--require-npu"] if npu.require else []
+    return [(NPU_OPTIONS, quoted(words))] if words else []
 
 
 def _npu_precision(train: TrainConfig, npu: NpuConfig) -> str:

@@ -60,12 +60,14 @@ def commands(
     latest: Optional[int],
     results: Mapping[str, Sequence[Finished]],
     scores: Sequence[Mapping[str, Any]],
+    npu_words: str = "",
 ) -> List[Command]:
     """How the run and all of its results are made again, in the order in which they were.
 
     Args:
         origin: what an imported checkpoint came from, as its record says.
         latest: step of the latest checkpoint, which needs no name.
+        npu_words: the options of the NPU, as the run's log has them; its configuration has none of them.
     """
     made, untold = [], []
     for command in USUAL:
@@ -77,6 +79,8 @@ def commands(
                 untold.append(Command("", f"how {command} made {entry.name} cannot be told from its manifest"))
     made += _scored([score for score in scores if not _of_a_sweep(score, results)], record, latest)
     lines = _origin(record, origin)
+    if npu_words:
+        lines[-1] = lines[-1]._replace(line=f"{lines[-1].line} {npu_words}")
     seen = {command.line for command in lines}
     for entry in sorted(made, key=lambda entry: entry.finished):
         line = quoted(entry.words)
@@ -278,8 +282,11 @@ def _score_words(score: Mapping[str, Any], record: RunRecord, latest: Optional[i
         words += ["--protocol", score["protocol"]]
     elif samples.get("truncation") not in ("unknown", record.config.train.truncation):
         words += ["--truncation", configs.truncation_text(samples["truncation"])]
-    reference = (score.get("reference") or {}).get("name")
-    if not score.get("protocol") and reference in (CIFAR10_TRAIN, CIFAR10_TEST):
+    reference, wanted = (score.get("reference") or {}).get("name"), score.get("asked")
+    if isinstance(wanted, dict):
+        for flag in ("ref", "data", "inception"):
+            words += [f"--{flag}", str(wanted[flag])] if wanted.get(flag) else []
+    elif not score.get("protocol") and reference in (CIFAR10_TRAIN, CIFAR10_TEST):
         words += ["--ref", reference] * (reference != CIFAR10_TRAIN)
     elif not score.get("protocol") and reference and reference.endswith("test"):
         words += ["--ref", "test"]

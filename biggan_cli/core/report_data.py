@@ -1,13 +1,14 @@
 """What a run has to tell, read from its files into plain values. A damaged file costs what is in it, no more."""
 
 import contextlib
+import itertools
 import json
 import math
 import re
 import struct
 import zlib
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,9 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.grids import GRID_CLASSES, GRID_COLUMNS
 from biggan_cli.core.report_commands import USUAL, Command, commands
-from biggan_cli.core.report_pictures import Animation, Picture, animation, mosaic, still
+from biggan_cli.core.report_log import TRAINING, row, tables
+from biggan_cli.core.report_pictures import Animation, Film, Picture, animation, film, mosaic, still
+from biggan_cli.core.reporting import NPU_OPTIONS
 from biggan_cli.core.run_states import state_of
 from biggan_cli.core.score_words import numbers
 from biggan_cli.errors import BigganError, StepFailed
@@ -30,6 +33,7 @@ DAMAGE = (
 """What reading a file raises that is not what it should be; SyntaxError is Pillow's, of a broken PNG."""
 _GRID = re.compile(r"step_(\d+)\.png")
 _SHEETS, _MORPHS = 12, 6
+"""Pictures of a kind, and interpolations, at most."""
 
 
 class Grid(NamedTuple):
@@ -47,12 +51,20 @@ class Sheet(NamedTuple):
     picture: Picture
 
 
+class Drawn(NamedTuple):
+    """The latest pictures of a kind, ``drawn``, ``sheets``, ``truncation`` or ``neighbours``; there are ``total``."""
+
+    kind: str
+    sheets: List[Sheet]
+    total: int
+
+
 class Morph(NamedTuple):
-    """An interpolation."""
+    """An interpolation: an animation, an MP4, or a film strip."""
 
     result: Finished
     file: str
-    animation: Animation
+    film: Union[Animation, Film, Picture]
 
 
 class Verified(NamedTuple):
@@ -85,8 +97,7 @@ class RunData(NamedTuple):
     reals: Optional[Picture]
     history: List[Grid]
     history_total: int
-    sheets: List[Sheet]
-    sheets_total: int
+    drawn: List[Drawn]
     morphs: List[Morph]
     morphs_total: int
     verified: List[Verified]
@@ -172,27 +183,27 @@ def gather(run: RunDir, most_grids: int) -> RunData:
         for step, picture in ((step, reader.attempt(path, still, None)) for step, path in evenly(grids, most_grids))
         if picture
     ]
-    sheets, sheets_total = _sheets(reader, results["sample"])
+    drawn = _drawn(reader, record, results["sample"])
     morphs, morphs_total = _morphs(reader, results["interpolate"])
     scores = _scores(reader)
+    log = reader.attempt(run.log, lambda path: path.read_text(encoding="utf-8", errors="replace"), "")
     return RunData(
         name=run.path.resolve().name,
         record=record,
         standing=_standing(reader, record, latest, ticks),
-        log=reader.attempt(run.log, lambda path: path.read_text(encoding="utf-8", errors="replace"), ""),
+        log=log,
         ticks=ticks,
         scores=scores,
-        hero=_hero(reader, record, history, sheets),
+        hero=_hero(reader, record, history, drawn),
         reals=reader.attempt(run.reals, still, None),
         history=history,
         history_total=len(grids),
-        sheets=sheets,
-        sheets_total=sheets_total,
+        drawn=drawn,
         morphs=morphs,
         morphs_total=morphs_total,
         verified=_verified(reader, results["verify"]),
         results=results,
-        commands=_commands(reader, record, origin, latest, results, scores),
+        commands=_commands(reader, record, origin, latest, results, scores, log),
         problems=reader.problems,
         inputs=reader.inputs,
     )
@@ -260,17 +271,22 @@ def _scores(reader: Reader) -> List[Mapping[str, Any]]:
     return scores
 
 
-def _commands(reader: Reader, record: Optional[RunRecord], origin, latest, results, scores) -> List[Command]:
+def _commands(reader: Reader, record: Optional[RunRecord], origin, latest, results, scores, log: str) -> List[Command]:
     if record is None:
         return []
     try:
-        return commands(record, origin, latest, results, scores)
+        return commands(record, origin, latest, results, scores, npu_words(log))
     except DAMAGE as error:
         reader.note(f"the commands cannot be told from the manifests: {error}")
         return []
 
 
-def _hero(reader: Reader, record: Optional[RunRecord], history: Sequence[Grid], sheets: Sequence[Sheet]):
+def npu_words(log: str) -> str:
+    """What was asked of an NPU when the run, or its latest part, began: options, as a command takes them."""
+    return dict(map(row, tables(log).get(TRAINING, []))).get(NPU_OPTIONS, "")
+
+
+def _hero(reader: Reader, record: Optional[RunRecord], history: Sequence[Grid], drawn: Sequence[Drawn]):
     """The last grid of samples that is sound, cut; else the latest drawn sheet."""
     if history and record:
         size, classes = record.config.model.resolution, min(len(record.class_names), GRID_CLASSES)
@@ -278,23 +294,32 @@ def _hero(reader: Reader, record: Optional[RunRecord], history: Sequence[Grid], 
         found = reader.attempt(path, lambda path: mosaic(path, size, GRID_COLUMNS, classes), None)
         if found:
             return found
-    return sheets[0].picture if sheets else None
+    return drawn[0].sheets[0].picture if drawn else None
 
 
-def _sheets(reader: Reader, results: Sequence[Finished]) -> Tuple[List[Sheet], int]:
-    """The grids and other overviews that ``sample`` drew, the latest first; not single pictures."""
-    found = []
+def _drawn(reader: Reader, record: Optional[RunRecord], results: Sequence[Finished]) -> List[Drawn]:
+    """The grids and other overviews that ``sample`` drew, kind by kind, the latest first; not single pictures."""
+    names = record.class_names if record else ()
+    order = {name: place for place, name in enumerate(names)}
+    found: Dict[str, List[Tuple[Finished, str]]] = {}
     for entry in reversed(results):
-        names = [name for name in entry.manifest["outputs"] if re.search(r"\.(png|jpe?g|webp|gif)$", name, re.I)]
-        names = [name for name in names if not re.match(r"\d", name) and "*" not in name and "/" not in name]
-        found += [(entry, name) for name in sorted(names, key=lambda name: (name != "grid.png", name))]
-        found += [(entry, f"sheets/{path.name}") for path in sorted((entry.folder / "sheets").glob("*.png"))]
-    sheets = []
-    for entry, name in found[: 2 * _SHEETS]:
-        picture = reader.attempt(entry.folder / name, still, None)
-        if picture and len(sheets) < _SHEETS:
-            sheets.append(Sheet(entry, name, picture))
-    return sheets, len(found)
+        files = [name for name in entry.manifest["outputs"] if re.search(r"\.(png|jpe?g|webp|gif)$", name, re.I)]
+        files = [name for name in files if not re.match(r"\d", name) and "*" not in name and "/" not in name]
+        for name in sorted(files, key=lambda name: (name != "grid.png", name)):
+            kind = "truncation" if entry.manifest["config"].get("truncations") else "drawn"
+            found.setdefault("neighbours" if name.startswith("neighbours") else kind, []).append((entry, name))
+        sheets = sorted(
+            (entry.folder / "sheets").glob("*.png"), key=lambda path: (order.get(path.stem, len(order)), path.name)
+        )
+        for path in sheets:
+            found.setdefault("sheets", []).append((entry, f"sheets/{path.name}"))
+    drawn = []
+    for kind, files in found.items():
+        total, files = len(files), files[: 2 * _SHEETS]
+        tried = (Sheet(entry, name, reader.attempt(entry.folder / name, still, None)) for entry, name in files)
+        shown = list(itertools.islice((sheet for sheet in tried if sheet.picture), _SHEETS))
+        drawn += [Drawn(kind, shown, total)] if shown else []
+    return drawn
 
 
 def _morphs(reader: Reader, results: Sequence[Finished]) -> Tuple[List[Morph], int]:
@@ -302,11 +327,12 @@ def _morphs(reader: Reader, results: Sequence[Finished]) -> Tuple[List[Morph], i
         (entry, name)
         for entry in reversed(results)
         for name in sorted(entry.manifest["outputs"])
-        if re.search(r"\.(gif|webp|png)$", name, re.I) and "*" not in name and "/" not in name
+        if re.search(r"\.(gif|webp|png|mp4)$", name, re.I) and "*" not in name and "/" not in name
     ]
     morphs = []
     for entry, name in found[:_MORPHS]:
-        drawn = reader.attempt(entry.folder / name, animation, None)
+        read = {".mp4": film, ".png": still}.get(Path(name).suffix.lower(), animation)
+        drawn = reader.attempt(entry.folder / name, read, None)
         if drawn:
             morphs.append(Morph(entry, name, drawn))
     return morphs, len(found)

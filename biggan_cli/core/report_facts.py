@@ -1,44 +1,29 @@
 """What was trained and how, in rows of words: from the log, whose tables say it all, else from the configuration."""
 
 import json
-import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from biggan_cli.config import RunRecord
 from biggan_cli.core.report_data import RunData
+from biggan_cli.core.report_log import TRAINING, row, tables, unstamped
 from biggan_cli.core.reporting import duration
 from biggan_cli.data.classes import quoted
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
 from biggan_cli.presets import PRESETS
 
 Rows = List[Tuple[str, str]]
-_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
-_CLASSES, _TRAINING, _IMPORT = "classes of ", "training", "importing into "
+_CLASSES, _IMPORT = "classes of ", "importing into "
 _MOST_WARNINGS = 12
 _MOST_CLASSES = 100
-
-
-def tables(log: str) -> Dict[str, List[str]]:
-    """Title → lines of each table in a log, the last of a title: what :func:`reporting.plain_text` wrote."""
-    found: Dict[str, List[str]] = {}
-    title = None
-    for line in log.splitlines():
-        text = line[_STAMP.match(line).end() :] if _STAMP.match(line) else ""
-        if not text.startswith("  "):
-            title = text
-            found.pop(title, None)
-        elif title:
-            found.setdefault(title, []).append(text[2:])
-    return found
 
 
 def facts(data: RunData) -> Rows:
     """How the run was trained, or what it was imported from; the log's words where there is one."""
     found = tables(data.log)
-    rows = [row for row in map(_split, found.get(_TRAINING, [])) if row[0] not in ("run", "")]
+    rows = [pair for pair in map(row, found.get(TRAINING, [])) if pair[0] not in ("run", "")]
     for title, lines in found.items():
         if title.startswith(_IMPORT):
-            rows = [*map(_split, lines), *rows]
+            rows = [*map(row, lines), *rows]
     return rows or (_from_config(data.record) if data.record else [])
 
 
@@ -59,8 +44,7 @@ def warnings(data: RunData) -> List[str]:
     """The last different warnings and errors of the log; that a run was interrupted, and went on, is none."""
     found: List[str] = []
     for line in data.log.splitlines():
-        stamp = _STAMP.match(line)
-        text = line[stamp.end() :] if stamp else ""
+        text = unstamped(line)
         interrupted = text.startswith("error: interrupted")
         if text.startswith(("warning: ", "error: ")) and text not in found and not interrupted:
             found.append(text)
@@ -71,7 +55,7 @@ def environment(data: RunData) -> Rows:
     """Which programs and packages made the run and each of its results; those that are the same share a row."""
     rows: Rows = []
     if data.record:
-        device = dict(map(_split, tables(data.log).get(_TRAINING, []))).get("device")
+        device = dict(map(row, tables(data.log).get(TRAINING, []))).get("device")
         rows.append(("training", f"biggan {data.record.biggan}" + (f", {device}" if device else "")))
     made: Dict[str, List[str]] = {}
     for command, entries in data.results.items():
@@ -113,12 +97,6 @@ def plain(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _split(line: str) -> Tuple[str, str]:
-    """A row of a table whose left part has no two spaces in it."""
-    left, _, right = line.partition("  ")
-    return left.strip(), right.strip()
 
 
 def _from_config(record: RunRecord) -> Rows:

@@ -9,10 +9,10 @@ from typing import List, Optional, Tuple
 
 from biggan_cli import __version__
 from biggan_cli.core import report_facts as facts
-from biggan_cli.core.markup import Html, definitions, element, escaped, joined, table
+from biggan_cli.core.markup import Html, Section, definitions, element, escaped, joined, table
 from biggan_cli.core.report_curves import curve_sections, score_curves
-from biggan_cli.core.report_data import RunData, Sheet, Verified
-from biggan_cli.core.report_pictures import Picture
+from biggan_cli.core.report_data import RunData, Verified
+from biggan_cli.core.report_drawn import figure, image, morphs, sheets
 from biggan_cli.core.report_scores import best, score_tables
 from biggan_cli.core.run_states import RUNNING
 from biggan_cli.data import classes
@@ -21,23 +21,6 @@ from biggan_cli.training.durations import TrainedSeconds, remaining_seconds
 _RESOURCES = Path(__file__).parent / "resources"
 _ON_PAPER = 4
 """Grids of the history that are printed."""
-_CAPTIONS = {
-    "grid.png": "Samples, a row for each class",
-    "curve.png": "Scores over truncations",
-    "neighbours.png": "The nearest training pictures, by their pixels",
-    "neighbours-features.png": "The nearest training pictures, by their features",
-}
-
-
-class _Section:
-    """A part of the page: its anchor, which is also its word in the contents, its heading, and what is in it."""
-
-    def __init__(self, anchor: str, heading: str, *content):
-        self.anchor, self.heading, self.content = anchor, heading, content
-
-    def html(self) -> Html:
-        heading = element("h2", self.heading, id=f"{self.anchor}-heading")
-        return element("section", heading, self.content, id=self.anchor, aria_labelledby=f"{self.anchor}-heading")
 
 
 def page(data: RunData) -> str:
@@ -71,13 +54,13 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _sections(data: RunData) -> List[Optional[_Section]]:
+def _sections(data: RunData) -> List[Optional[Section]]:
     return [
         _history(data),
         _scores(data),
         _curves(data),
-        _sheets(data),
-        _morphs(data),
+        *sheets(data),
+        morphs(data),
         *map(_verified, data.verified),
         _training(data),
         _data_set(data),
@@ -88,7 +71,7 @@ def _sections(data: RunData) -> List[Optional[_Section]]:
 
 def _head(data: RunData) -> Html:
     title = element("div", element("p", "biggan report", class_="kind"), element("h1", data.name), _lead(data))
-    hero = _image(data.hero, f"Samples of {_classes_words(data)} at step {data.standing.step}") if data.hero else None
+    hero = image(data.hero, f"Samples of {_classes_words(data)} at step {data.standing.step}") if data.hero else None
     top = element("div", title, hero, class_="top" if hero else "top alone")
     problems = facts.warnings(data)
     notes = [
@@ -100,7 +83,8 @@ def _head(data: RunData) -> Html:
         element("div", element("dt", name), element("dd", value, element("small", more) if more else None))
         for name, value, more in _keys(data)
     ]
-    return joined(top, element("dl", keys, class_="keys"), notes)
+    columns = 3 if len(keys) % 3 == 0 else min(4, len(keys))
+    return joined(top, element("dl", keys, class_=f"keys of{columns}"), notes)
 
 
 def _lead(data: RunData) -> Html:
@@ -117,7 +101,8 @@ def _lead(data: RunData) -> Html:
 
 
 def _keys(data: RunData) -> List[Tuple[str, str, str]]:
-    """The numbers that one asks for first: name, value, and how it is meant."""
+    """The numbers that one asks for first: name, value, and how it is meant; an even number of them, so that on a phone
+    none stands alone in a row."""
     keys: List[Tuple[str, str, str]] = []
     standing, record = data.standing, data.record
     keys.append(("step", f"{standing.step:,}", f"of {standing.steps:,}" if standing.steps else ""))
@@ -142,10 +127,10 @@ def _keys(data: RunData) -> List[Tuple[str, str, str]]:
     if record:
         generator, discriminator = facts.parameters(record)
         keys.append(("parameters", f"{generator:,}", f"generator; discriminator {discriminator:,}"))
-    return keys
+    return keys[len(keys) % 2 :] or keys  # the step is in the lead too
 
 
-def _history(data: RunData) -> Optional[_Section]:
+def _history(data: RunData) -> Optional[Section]:
     """All grids are in the page, one is shown; on paper a few."""
     if not data.history:
         return None
@@ -155,7 +140,7 @@ def _history(data: RunData) -> Optional[_Section]:
     frames = [
         element(
             "figure",
-            _image(grid.picture, f"Grid of samples at step {grid.step}: a row for each class, always the same latents"),
+            image(grid.picture, f"Grid of samples at step {grid.step}: a row for each class, always the same latents"),
             element("figcaption", f"step {grid.step:,}"),
             class_=" ".join(["frame", *["shown"] * (place == last), *["paper"] * (place in paper)]),
             data_step=f"{grid.step:,}",
@@ -177,71 +162,21 @@ def _history(data: RunData) -> Optional[_Section]:
     if len(data.history) == data.history_total:
         said = f"The same latents at each step that was drawn ({data.history_total})."
     said += " Compressed to fit here." if any(grid.picture.smaller for grid in data.history) else ""
-    return _Section("samples", "Samples", element("p", said), control, element("div", frames, class_="frames"))
+    return Section("samples", "Samples", element("p", said), control, element("div", frames, class_="frames"))
 
 
-def _scores(data: RunData) -> Optional[_Section]:
+def _scores(data: RunData) -> Optional[Section]:
     if not data.scores:
         return None
-    return _Section("scores", "Scores", score_tables(data.scores), score_curves(data.scores))
+    return Section("scores", "Scores", score_tables(data.scores), score_curves(data.scores))
 
 
-def _curves(data: RunData) -> Optional[_Section]:
+def _curves(data: RunData) -> Optional[Section]:
     drawn = curve_sections(data.ticks)
-    return _Section("curves", "Curves", drawn) if drawn else None
+    return Section("curves", "Curves", drawn) if drawn else None
 
 
-def _sheets(data: RunData) -> Optional[_Section]:
-    if not data.sheets:
-        return None
-    said = None
-    if len(data.sheets) < data.sheets_total:
-        said = element("p", f"The latest {len(data.sheets)} of {data.sheets_total} sheets.")
-    return _Section(
-        "sheets", "Class sheets", said, element("div", [_sheet(sheet) for sheet in data.sheets], class_="pair")
-    )
-
-
-def _sheet(sheet: Sheet) -> Html:
-    config, details = sheet.result.manifest["config"], sheet.result.manifest["details"]
-    name = _CAPTIONS.get(sheet.file) or sheet.file.rsplit(".", 1)[0].rpartition("/")[2].replace("_", " ")
-    if config.get("truncations") and sheet.file == "grid.png":
-        name = "The same seeds, a row for each truncation"
-    draw = config.get("draw") if isinstance(config.get("draw"), dict) else {}
-    words = [f"sample/{sheet.result.name}/{sheet.file}"]
-    words += [f"step {draw['checkpoint']}"] if draw.get("checkpoint") else []
-    truncation = config.get("truncations") or draw.get("truncation", config.get("truncation"))
-    words.append("no truncation" if truncation is None else f"truncation {facts.plain(truncation)}")
-    words += [f"{str(draw['weights']).replace('ema', 'EMA')} weights"] if draw.get("weights") else []
-    said = details.get("copies") if sheet.file.startswith("neighbours") else None
-    caption = f"{name}: {', '.join(words)}" + "".join(f". {line}" for line in said or ())
-    return _figure(sheet.picture, name, caption)
-
-
-def _morphs(data: RunData) -> Optional[_Section]:
-    if not data.morphs:
-        return None
-    shown = []
-    for morph in data.morphs:
-        config = morph.result.manifest["config"]
-        name = morph.file.rsplit(".", 1)[0].replace("-to-", " to ")
-        caption = f"{name}: {morph.animation.frames} frames, interpolate/{morph.file}"
-        if config.get("fps"):
-            caption += f", {config['fps']:g} a second" if isinstance(config["fps"], (int, float)) else ""
-        moving, alt = morph.animation.moving, f"Interpolation {name}"
-        still = _image(morph.animation.still, f"{alt}, some of its frames", "still" if moving else None)
-        if not moving:
-            caption += "; the animation is too large to be here, these are some of its frames"
-        shown.append(
-            element("figure", _image(moving, alt, "moving") if moving else None, still, element("figcaption", caption))
-        )
-    said = None
-    if len(data.morphs) < data.morphs_total:
-        said = element("p", f"The latest {len(data.morphs)} of {data.morphs_total}.")
-    return _Section("interpolations", "Interpolations", said, element("div", shown, class_="side"))
-
-
-def _verified(found: Verified) -> Optional[_Section]:
+def _verified(found: Verified) -> Optional[Section]:
     """The precision table: how far each step on the way to the device is from the one before."""
     rows = []
     for entry in found.differences:
@@ -266,18 +201,18 @@ def _verified(found: Verified) -> Optional[_Section]:
     picture = None
     if found.side_by_side:
         caption = "The same latents, step by step; below each step how far it is from the one before, enlarged"
-        picture = _figure(found.side_by_side, caption, caption)
-    return _Section("precision", "Precision on the way to the device", element("p", said), table(rows), picture)
+        picture = figure(found.side_by_side, caption, caption)
+    return Section("precision", "Precision on the way to the device", element("p", said), table(rows), picture)
 
 
-def _training(data: RunData) -> Optional[_Section]:
+def _training(data: RunData) -> Optional[Section]:
     rows = facts.facts(data)
     if not rows:
         return None
-    return _Section("training", "How it was trained", definitions(rows))
+    return Section("training", "How it was trained", definitions(rows))
 
 
-def _data_set(data: RunData) -> Optional[_Section]:
+def _data_set(data: RunData) -> Optional[Section]:
     counts, total = facts.class_counts(data)
     if not counts and not data.reals:
         return None
@@ -290,15 +225,15 @@ def _data_set(data: RunData) -> Optional[_Section]:
     said += f" The first {len(counts)} of them:" if len(counts) < total else ""
     reals = None
     if data.reals:
-        reals = _figure(
+        reals = figure(
             data.reals,
             "Real pictures: the first of each class",
             "The first pictures of each class, as they are trained on",
         )
-    return _Section("data", "Data", element("p", said), element("ul", items, class_="classes"), reals)
+    return Section("data", "Data", element("p", said), element("ul", items, class_="classes"), reals)
 
 
-def _commands(data: RunData) -> Optional[_Section]:
+def _commands(data: RunData) -> Optional[Section]:
     if not data.commands:
         return None
     lines = []
@@ -307,24 +242,15 @@ def _commands(data: RunData) -> Optional[_Section]:
         lines += [command.line] if command.line else []
     said = "In this order they make the run and all its results again; each takes the latest run in runs/."
     block = element("pre", element("code", "\n".join([*lines, "biggan report"])), tabindex="0", aria_label="Commands")
-    return _Section("commands", "The commands that reproduce it", element("p", said), block)
+    return Section("commands", "The commands that reproduce it", element("p", said), block)
 
 
-def _environment(data: RunData) -> _Section:
+def _environment(data: RunData) -> Section:
     rows, details = facts.environment(data), None
     if data.record:
         summary = element("summary", "The whole configuration, as it is stored")
         details = element("details", summary, definitions(facts.configuration(data.record)))
-    return _Section("environment", "Environment", definitions(rows) if rows else None, details)
-
-
-def _figure(picture: Picture, alt: str, caption: str) -> Html:
-    reduced = " (compressed to fit here)" if picture.smaller else ""
-    return element("figure", _image(picture, alt), element("figcaption", caption + reduced))
-
-
-def _image(picture: Picture, alt: str, class_: Optional[str] = None) -> Html:
-    return element("img", src=picture.uri, width=picture.width, height=picture.height, alt=alt, class_=class_)
+    return Section("environment", "Environment", definitions(rows) if rows else None, details)
 
 
 def _classes_words(data: RunData) -> str:

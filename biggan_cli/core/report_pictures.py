@@ -39,6 +39,12 @@ class Animation(NamedTuple):
     frames: int
 
 
+class Film(NamedTuple):
+    """An MP4 as an address that holds it, None where it is too large; nothing here decodes it."""
+
+    uri: Optional[str]
+
+
 def still(path: Path) -> Picture:
     """A picture of a run, decoded once to know that it is whole.
 
@@ -74,6 +80,18 @@ def animation(path: Path) -> Animation:
         strip.paste(frame, (place * size[0], 0))
     fits = len(data) <= MOST_ANIMATION and kind in _TYPES
     return Animation(Picture(_uri(data, _TYPES[kind]), *size) if fits else None, _reduced(strip), count)
+
+
+def film(path: Path) -> Film:
+    """An MP4.
+
+    Raises:
+        StepFailed: it is none.
+    """
+    data = path.read_bytes()
+    if data[4:8] != b"ftyp":
+        raise StepFailed(f"{path} is no MP4")
+    return Film(_uri(data, "video/mp4") if len(data) <= MOST_ANIMATION else None)
 
 
 def mosaic(path: Path, resolution: int, columns: int, classes: int) -> Optional[Picture]:

@@ -19,6 +19,8 @@ from typing import Callable, Optional
 from biggan_cli.rundir import Appended
 
 Report = Callable[..., None]
+NPU_OPTIONS = "npu options"
+"""The row of the table ``training`` that no configuration has, and that a report reads."""
 
 
 def silent(event: str, **fields) -> None:

@@ -230,6 +230,7 @@ def _record(source: Source, job: Job, measured: _Measured) -> Dict[str, Any]:
         reference=reference.about() if reference else None,
         extractor=extractor.about(),
         protocol=job.settings.protocol,
+        asked=_asked(job.settings),
         comparable=not reasons,
         why_incomparable=reasons,
         warnings=[*reasons, *warnings(source, job)],
@@ -245,6 +246,12 @@ def _record(source: Source, job: Job, measured: _Measured) -> Dict[str, Any]:
     if extractor.name == inception.NAME:
         record.update(_torch_fidelity_names(measured.values))
     return record
+
+
+def _asked(settings: ScoreConfig) -> Dict[str, Optional[str]]:
+    """What a report needs to ask for the same again, where the name of what was found does not say it."""
+    own = dict(ref=settings.reference.name, data=settings.reference.data, inception=settings.extractor.inception)
+    return {key: value for key, value in own.items() if value}
 
 
 def _torch_fidelity_names(values: Dict[str, Any]) -> Dict[str, Any]:

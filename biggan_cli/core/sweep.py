@@ -76,7 +76,9 @@ def sweep(run: RunDir, settings: SweepConfig, default_data: Optional[str], repor
             else:
                 report("advance", what="drawing", done=done, total=len(settings.truncations))
         labels = [truncation_text(truncation) for truncation in settings.truncations]
-        images.write_png(step.path / "grid.png", images.labelled_grid(pictures, labels))
+        images.write_png(
+            step.path / "grid.png", images.labelled_grid(pictures, [f"truncation {label}" for label in labels])
+        )
         if scores:
             images.write_png(step.path / "curve.png", curves.panels(labels, "truncation", _curves(scores)))
         write_json(

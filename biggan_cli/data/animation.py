@@ -4,6 +4,7 @@ Frames are uint8 [H, W, 3], all of one size.
 """
 
 import io
+import math
 import os
 import shutil
 import struct
@@ -21,6 +22,9 @@ Frames = Iterator[np.ndarray]
 _COLOURS = 256
 """Of each frame its own, by maximum coverage, not dithered: a third of the bytes of median cut, which spends colours
 on noise, at 1.3 levels of mean error instead of 0.8 (20 frames of 16 digits: 176 kB, 533 kB)."""
+_LOOKED_AT = 1 << 14
+"""Pixels of a frame, evenly spread, that choose its colours. Of a million different ones the choice took 22 s a frame,
+of these 0.04 s, and the mean error stays (10.6 levels of soft noise, 8x8 pictures of 128 px)."""
 
 
 def write_gif(path: Path, frames: Frames, fps: float, forever: bool) -> None:
@@ -38,7 +42,10 @@ def write_gif(path: Path, frames: Frames, fps: float, forever: bool) -> None:
 
 
 def _gif_frame(frame: np.ndarray, duration: int) -> bytes:
-    picture = Image.fromarray(frame).quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
+    every = math.ceil(math.sqrt(frame.shape[0] * frame.shape[1] / _LOOKED_AT))
+    some = Image.fromarray(np.ascontiguousarray(frame[every // 2 :: every, every // 2 :: every]))
+    colours = some.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
+    picture = Image.fromarray(frame).quantize(palette=colours, dither=Image.Dither.NONE)
     return b"".join(GifImagePlugin.getdata(picture, duration=duration, disposal=1, include_color_table=True))
 
 

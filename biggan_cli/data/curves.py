@@ -5,10 +5,13 @@ from typing import List, NamedTuple, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from biggan_cli.data.ticks import short, ticks
+
 _WIDTH, _HEIGHT = 360, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 28, 32
 _INK, _FAINT, _LINE = (40, 40, 40), (210, 210, 210), (31, 111, 180)
 _GRID = 4
+"""Lines of the grid, about."""
 
 
 class Curve(NamedTuple):
@@ -43,10 +46,9 @@ def _panel(draw, font, x0: int, places: Sequence[str], axis: str, curve: Curve) 
         draw.text((x - anchor * font.getlength(text), y), text, fill=_INK, font=font)
 
     write(x0 + _LEFT, 8, curve.title, 0.0)
-    for line in range(_GRID + 1):
-        value = low + (high - low) * line / _GRID
+    for value in ticks(low, high, _GRID):
         draw.line([(x0 + _LEFT, y_of(value)), (x0 + _WIDTH - _RIGHT, y_of(value))], fill=_FAINT)
-        write(x0 + _LEFT - 6, y_of(value) - 6, f"{value:.3g}", 1.0)
+        write(x0 + _LEFT - 6, y_of(value) - 6, short(value, "-"), 1.0)
     for place, text in enumerate(places):
         write(x_of(place), _HEIGHT - _BOTTOM + 4, text, 0.5)
     write(x0 + _LEFT + wide / 2, _HEIGHT - 14, axis, 0.5)

@@ -139,4 +139,6 @@ def titled(picture_u8: np.ndarray, title: str) -> np.ndarray:
 
 def _enlarged(images_u8: np.ndarray) -> np.ndarray:
     factor = max(1, 64 // images_u8.shape[1])
+    if factor == 1:
+        return images_u8
     return images_u8.repeat(factor, axis=1).repeat(factor, axis=2)

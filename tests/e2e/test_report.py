@@ -229,6 +229,18 @@ def test_nothing_is_wider_than_a_phone(opened, width):
     assert opened.run("return parseFloat(getComputedStyle(document.body).fontSize)") >= 16
 
 
+TILES = """
+const tops = [...document.querySelectorAll(".keys div")].map(tile => Math.round(tile.getBoundingClientRect().top));
+return Object.values(tops.reduce((rows, top) => ({...rows, [top]: (rows[top] || 0) + 1}), {}));
+"""
+
+
+@pytest.mark.parametrize("width, rows", [(375, [2, 2, 2]), (768, [3, 3]), (1280, [3, 3])])
+def test_no_number_stands_alone_in_a_row(opened, width, rows):
+    opened.size(width, 844)
+    assert opened.run(TILES) == rows
+
+
 def test_dark_is_dark_and_both_can_be_read(opened):
     light = np.asarray(opened.picture()).astype(int)
     contrast, text = opened.run(CONTRAST)

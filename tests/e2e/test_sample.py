@@ -12,6 +12,7 @@ from biggan_cli.data import datasets
 from biggan_cli.data.images import to_uint8
 from biggan_cli.rundir import sha256
 from tests.conftest import BIGGAN, read_picture
+from tests.e2e import scoring
 from tests.e2e.scoring import Bench, arrays_in
 
 
@@ -127,6 +128,7 @@ def test_a_name_is_used_once(biggan, tiny_runs, sample):
     assert "--name mine is taken" in again.stderr
 
 
+TRUNCATIONS = ("0.5", "1", "none")
 MORE = {
     "sheets": ["--sheets", 3, "--classes", "two,three:4"],
     "near": ["--num", 6, "--neighbours", 3],
@@ -199,7 +201,7 @@ def test_neighbours_are_the_nearest_training_pictures(made):
     assert f"that of one held-out picture {np.median(nearest):.3g}" in done.stdout
     assert "0 of 6 samples are nearer than 99 % of 500 held-out pictures" in done.stdout
     assert "no sign of copies" in done.stdout
-    picture = read_picture(folder / "neighbours.png")
+    picture = read_picture(folder / "neighbours.png")[20:]  # without the line of words
     assert picture.shape[0] == 6 * 64 and (picture[:, -4 * 64 : -3 * 64] == 255).all()
     first = min(index, key=lambda entry: entry["neighbours"]["pixels"][0]["distance"])
     shown = picture[:64:2, -5 * 64 : -4 * 64 : 2], picture[:64:2, -3 * 64 : -2 * 64 : 2]
@@ -264,6 +266,36 @@ def test_a_scored_sweep_keeps_what_score_says(made, studio):
     rows = [line.split() for line in done.stdout.splitlines()[:3]]
     assert rows[0] == ["truncation", "digit", "IS", "digit", "FID"] and [row[0] for row in rows[1:]] == ["0.5", "2"]
     assert "comparable with published scores: no" in done.stdout
+
+
+@pytest.mark.slow  # the features of 4,500 digits in the stand-in for Inception, twice
+def test_a_sweep_by_inception_is_drawn_and_right(studio):
+    """IS and FID of each truncation from its features, computed in other ways; the curve stands at the values."""
+    (studio.folder / "graph.pb").write_bytes(scoring.tiny_graph().SerializeToString())
+    network = ["--extractor", "inception", "--inception", "graph.pb"]
+    swept, *_ = studio.together(
+        ["sample", "--truncation", "0.5,1,none", "--num", 3, "--score", "--score-num", 40, *network, "--json"],
+        ["stats", "digits", *network, "--features", "--out", "real.npz"],
+        *(["stats", "--num", 40, "--truncation", t, *network, "--features", "--out", f"{t}.npz"] for t in TRUNCATIONS),
+    )
+    result, real = json.loads(swept.stdout), arrays_in(studio.folder / "real.npz")["features"]
+    found = dict(IS=[], FID=[])
+    for record, truncation in zip(result["scores"], TRUNCATIONS):
+        drawn = arrays_in(studio.folder / f"{truncation}.npz")
+        mean, _ = scoring.inception_score(drawn["logits"])
+        assert record["inception_score"]["mean"] == pytest.approx(mean, rel=1e-5)
+        assert record["fid"]["value"] == pytest.approx(scoring.frechet(drawn["features"], real), rel=1e-6)
+        found["IS"].append(mean)
+        found["FID"].append(record["fid"]["value"])
+    picture = read_picture(studio.folder / result["curve"]).astype(int)
+    blue = np.abs(picture - (31, 111, 180)).sum(axis=2) < 30
+    for panel, values in enumerate(found.values()):
+        columns = [panel * 360 + 64 + round(280 * (place + 0.5) / 3) for place in range(3)]
+        heights = [np.flatnonzero(blue[:, column - 2 : column + 3].any(axis=1)).mean() for column in columns]
+        low, high = int(np.argmin(values)), int(np.argmax(values))
+        per_value = (heights[high] - heights[low]) / (values[high] - values[low])
+        for height, value in zip(heights, values):
+            assert height == pytest.approx(heights[low] + (value - values[low]) * per_value, abs=4)
 
 
 def piped(studio, *arguments):

@@ -163,7 +163,8 @@ def test_features_score_as_the_run_they_are_of(bench, shop, plain):
     ):
         record = done.record()
         assert numbers(record) == numbers(plain) and record["source"] == "features"
-        same = set(plain) - {"time", "source", "label", "samples", "reference", "seconds", "images_per_second"}
+        own = {"time", "source", "label", "samples", "reference", "asked", "seconds", "images_per_second"}
+        same = set(plain) - own
         assert {name: record[name] for name in same} == {name: plain[name] for name in same}
         assert record["reference"]["sha256"] == plain["reference"]["sha256"]
         files = ("files",)  # of the checkpoint

@@ -1,13 +1,13 @@
 """Charts: where a value is drawn, what is a gap, round numbers at the axes, and what thinning keeps."""
 
 import json
-import re
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from biggan_cli.core.charts import HEIGHT, WIDTH, Series, limits, line_chart, short, thinned, ticks
+from biggan_cli.core.charts import HEIGHT, WIDTH, Series, limits, line_chart, thinned
+from biggan_cli.data.ticks import short, ticks
 
 
 def drawn(*series, **how):
@@ -17,12 +17,9 @@ def drawn(*series, **how):
 
 def paths(svg):
     """Of each line its strokes, each a list of (x, y)."""
-    lines = [node.get("d") for node in svg.iter("path")]
+    lines = [node.get("d") for node in svg.iter("path") if node.get("class").startswith("line")]
     return [
-        [
-            [tuple(map(float, point.split())) for point in re.split("L|h.01", stroke) if point]
-            for stroke in d.split("M")[1:]
-        ]
+        [[tuple(map(float, point.split())) for point in stroke.split("L") if point] for stroke in d.split("M")[1:]]
         for d in lines
     ]
 
@@ -60,7 +57,18 @@ def test_what_is_no_number_is_a_gap_and_a_value_alone_is_a_dot():
     svg = drawn(Series("a", range(8), values))
     (strokes,) = paths(svg)
     assert [len(stroke) for stroke in strokes] == [2, 1, 2]
-    assert "h.01" in next(svg.iter("path")).get("d")
+    assert dots(svg) == [5]
+
+
+def dots(svg):
+    """How many values of each line have a dot."""
+    return [path.get("d").count("h.01") for path in svg.iter("path") if path.get("class").startswith("dots")]
+
+
+def test_each_of_a_few_values_has_a_dot_and_of_many_those_alone():
+    few, many = list(range(30)), [None if place in (3, 5) else 1.0 for place in range(100)]
+    assert dots(drawn(Series("a", few, few), Series("b", range(100), many))) == [30, 1]
+    assert dots(drawn(Series("a", range(31), range(31)))) == []
 
 
 def test_lines_that_have_no_value_at_all():

@@ -16,7 +16,7 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.report import report_of
 from biggan_cli.core.report_data import evenly
-from biggan_cli.core.report_facts import tables
+from biggan_cli.core.report_log import tables
 from biggan_cli.core.report_pictures import MOST_BYTES, MOST_SIDE, animation, mosaic, still
 from biggan_cli.core.reporting import logged, silent
 from biggan_cli.data import images
@@ -103,9 +103,82 @@ def test_what_is_in_the_run_is_in_the_report(tmp_path):
         "three to eight: 4 frames",
         "biggan interpolate --from three --to eight --frames 4\n",
         "two &amp; more: sample/00000/sheets/two &amp; more.png",
+        "Is it memorising?|",
         "by pixels: 2 of 3 are copies",
+        "Samples that were drawn|Samples, a row for each class: sample/00000/grid.png",
+        "Class sheets|two",
     ):
         assert words in text, words
+
+
+def test_an_ordinary_grid_is_no_class_sheet_and_of_many_pictures_each_kind_is_there(tmp_path):
+    run = begun(tmp_path)
+    dot = np.zeros((64, 64, 3), np.uint8)
+    with run.step("sample", None, dict(truncations=[0.5, None]), {}, {}) as step:
+        for name in ("grid.png", "curve.png"):
+            images.write_png(step.path / name, dot)
+    with run.step("sample", None, {}, {}, {}) as step:
+        images.write_png(step.path / "grid.png", dot)
+    assert "Class sheets" not in text_of(run)[1]
+    with run.step("sample", None, {}, {}, {}) as step:
+        (step.path / "sheets").mkdir()
+        for name in [*reversed(DIGITS), "x", "y", "z"]:
+            images.write_png(step.path / "sheets" / f"{name}.png", dot)
+    text = text_of(run)[1]
+    assert "The latest 12 of 13 pictures." in text and "Scores over truncations" in text
+    assert "truncation 0.5, none" in text
+    shown = [text.index(f"{name}: sample/00002/sheets/{name}.png") for name in DIGITS]
+    assert shown == sorted(shown)
+
+
+def test_an_mp4_is_in_the_report_and_a_strip_is_no_film(tmp_path):
+    run = begun(tmp_path)
+    whole = b"\0\0\0\x20ftypisom" + bytes(100)
+    for name, content in (("a-to-b.mp4", whole), ("c-to-d.mp4", bytes(200)), ("e-to-f.mp4", whole + bytes(4_000_000))):
+        with run.step("interpolate", None, dict(fps=5.0), {}, {}, stem=name[:-4]) as step:
+            (step.path / name).write_bytes(content)
+            step.details["frames"] = 21
+    with run.step("interpolate", None, dict(fps=5.0), {}, {}, stem="g-strip") as step:
+        images.write_png(step.path / "g-strip.png", np.zeros((64, 128, 3), np.uint8))
+        step.details["frames"] = 2
+    result, text = text_of(run)
+    page = (run.path / "report" / "report.html").read_text(encoding="utf-8")
+    (source,) = re.findall(r'<video src="data:video/mp4;base64,([^"]*)" controls', page)
+    assert base64.b64decode(source) == whole and "media-src data:" in page
+    assert "a to b: 21 frames, interpolate/a-to-b.mp4, 5 a second|" in text
+    assert "e to f: 21 frames, interpolate/e-to-f.mp4, 5 a second; the film is too large to be here" in text
+    assert "g-strip: 2 frames, interpolate/g-strip.png|" in text
+    assert result.missing == ["interpolate/c-to-d.mp4 is no MP4"]
+
+
+def score_of(truncation, fid, step=400, **more):
+    samples = dict(count=500, step=step, truncation=truncation, trained_truncation=2.0, weights="ema", **more)
+    sentence = f"FID {fid:.3f} at truncation {truncation}, step {step}"
+    return dict(
+        time="2026-11-28T12:00:00Z",
+        source="checkpoint",
+        label="checkpoint",
+        sentence=sentence,
+        samples=samples,
+        extractor=dict(name="inception", sha256="0"),
+        fid=dict(value=fid, count=500),
+        why_incomparable=[f"reason {truncation}"],
+    )
+
+
+def test_scores_of_several_truncations_stand_in_one_table(tmp_path):
+    run = begun(tmp_path)
+    (run.path / "score").mkdir()
+    scores = [score_of(0.5, 30), score_of(2.0, 20), score_of(2.0, 20), score_of(None, 25), score_of(2.0, 40, step=200)]
+    run.score.write_text("".join(json.dumps(score) + "\n" for score in scores))
+    _, text = text_of(run)
+    table = text[text.index("|of|step|truncation|") : text.index("|of|step|truncation|") + 200].split("FID|", 1)[1]
+    rows = ["400|0.5|30.000", "400|2|20.000", "400|none|25.000", "200|2|40.000"]
+    assert table.startswith("|".join(f"checkpoint|{row}" for row in rows))
+    assert "reason 0.5; reason 2.0; reason None" in text
+    assert text.count("FID 40.000 at truncation 2.0, step 200") == 2  # the latest as in training, and folded with all
+    assert text.count("FID 30.000 at") == 1 and "The sentences of all 5" in text
+    assert "FID over steps" in text and text.count(" over steps") == 2 - 1
 
 
 def test_a_run_that_has_only_begun(tmp_path):

@@ -4,6 +4,7 @@ import importlib
 import json
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 from biggan_cli import config as configs
 from biggan_cli.cli.app import app
 from biggan_cli.config import RunRecord
-from biggan_cli.core import report_commands
+from biggan_cli.core import plan, report_commands, report_data
+from biggan_cli.core.reporting import logged, silent
 from biggan_cli.data.classes import CIFAR10, DIGITS
 from biggan_cli.rundir import Finished
 from biggan_cli.settings import (
@@ -23,6 +25,7 @@ from biggan_cli.settings import (
     LatentsConfig,
     MsameRunConfig,
     NeighboursConfig,
+    NpuConfig,
     PicturesConfig,
     ReferenceConfig,
     SampleConfig,
@@ -94,6 +97,23 @@ def test_training_is_asked_for_again(asked_for, preset, values):
     (line,) = report_commands.commands(configs.replace(RECORD, config=config), None, LATEST, {}, [])
     assert line.note is None
     assert asked_for(line.line, "modelarts", "start")[0] == config
+
+
+@pytest.mark.parametrize(
+    "npu",
+    [
+        NpuConfig(),
+        NpuConfig(3, (("precision_mode", "allow_mix_precision"), ("dump_path", "/d u")), 10, (10, 20), True),
+    ],
+)
+def test_an_npu_is_used_again_as_it_was(asked_for, npu):
+    """The options of the NPU are in the table of a run's log and in no configuration."""
+    config = configs.resolve("digits", dict(device="npu", steps=40))
+    report = logged(silent, Path("log.txt"))
+    report("table", title="training", rows=[("device", "npu 3"), *plan.npu_options(npu)])
+    words = report_data.npu_words(Path("log.txt").read_text())
+    (line,) = report_commands.commands(configs.replace(RECORD, config=config), None, LATEST, {}, [], words)
+    assert asked_for(line.line, "modelarts", "start")[:2] == (config, npu)
 
 
 DRAW = DrawConfig(checkpoint="200", weights="raw", bn="moving", truncation=0.5)
@@ -234,6 +254,15 @@ USUAL = ScoreConfig(pictures=PicturesConfig(num=5000))
             score(inception_score=dict(splits=5, shuffled=False, seed=None), reference=dict(name="digits test")),
             configs.replace(USUAL, splits=5, shuffle=False, reference=ReferenceConfig("test")),
         ),
+        (
+            score(asked=dict(ref="other stats.npz", data="cifar10:/data/c 10", inception="/nets/i.pb")),
+            configs.replace(
+                USUAL,
+                reference=ReferenceConfig("other stats.npz", "cifar10:/data/c 10"),
+                extractor=ExtractorConfig(inception="/nets/i.pb"),
+            ),
+        ),
+        (score(asked={}, reference=dict(name="digits test")), USUAL),
     ],
 )
 def test_a_score_is_asked_for_again(asked_for, record, settings):

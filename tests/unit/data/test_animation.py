@@ -50,6 +50,26 @@ def test_a_webp_is_without_loss(tmp_path):
         np.testing.assert_array_equal(picture, wanted)
 
 
+def test_colours_of_a_large_frame_are_chosen_by_a_part_of_it(tmp_path, monkeypatch):
+    """By all of a million colours it takes minutes a frame; the picture is as near as with all of them."""
+    y, x = np.mgrid[:512, :768]
+    frame = np.stack([x // 3, y // 2, (x + y) // 5], axis=2).astype(np.uint8)
+    chosen_by, choose = [], Image.Image.quantize
+
+    def quantize(self, colors=256, method=None, **more):
+        if method is not None:
+            chosen_by.append(self.width * self.height)
+        return choose(self, colors, method, **more)
+
+    monkeypatch.setattr(Image.Image, "quantize", quantize)
+    write_gif(tmp_path / "a.gif", iter([frame]), 5, True)
+    assert len(chosen_by) == 1 and 4000 < chosen_by[0] <= 1 << 14
+    ((shown, _),), _ = read_back(tmp_path / "a.gif")
+    by_all = np.asarray(choose(Image.fromarray(frame), 256, Image.Quantize.MAXCOVERAGE).convert("RGB"))
+    errors = [np.abs(picture.astype(int) - frame) for picture in (shown, by_all)]
+    assert errors[0].mean() < 1.1 * errors[1].mean() and errors[0].max() < 1.5 * errors[1].max()
+
+
 @pytest.mark.parametrize("write, name", ((write_gif, "a.gif"), (write_webp, "a.webp")))
 def test_played_once(tmp_path, write, name):
     write(tmp_path / name, frames(2), 5, False)

@@ -1,6 +1,7 @@
 """The picture of curves: a line where the values are."""
 
 import numpy as np
+from PIL import ImageDraw
 
 from biggan_cli.data.curves import Curve, panels
 
@@ -28,3 +29,23 @@ def test_values_that_are_all_the_same_are_a_level_line():
 def test_there_are_words_at_the_axes():
     picture = panels(["1", "2"], "truncation", [Curve("IS", [1, 2])])
     assert (picture[-14:] < 100).any() and (picture[30:200, :56] < 100).any()
+
+
+def test_values_stand_in_proportion_and_the_numbers_at_the_axis_are_round(monkeypatch):
+    written = []
+    write = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "text",
+        lambda self, xy, text, **more: (written.append((xy, text)), write(self, xy, text, **more)),
+    )
+    values = [298.3, 273.7, 246.8, 257.1]
+    picture = panels(["0.5", "1", "1.5", "2"], "truncation", [Curve("FID", values)])
+    places = {float(text): y + 6 for (x, y), text in written if x < 64 and text.isdigit()}
+    assert set(places) == {240.0, 260.0, 280.0, 300.0} or set(places) == {260.0, 280.0, 300.0}
+    per_value = (places[260.0] - places[300.0]) / 40
+    blue = np.abs(picture.astype(int) - BLUE).sum(axis=2) < 30
+    for place, value in enumerate(values):
+        column = int(64 + 280 * (place + 0.5) / 4)
+        rows = np.flatnonzero(blue[:, column - 2 : column + 3].any(axis=1))
+        assert abs(rows.mean() - (places[300.0] + (300 - value) * per_value)) < 3
