@@ -21,7 +21,7 @@ from biggan_cli.config import (
 )
 from biggan_cli.data import classes
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import expanded
+from biggan_cli.files import expanded
 from biggan_cli.settings import (
     EXTRACTORS,
     TOOLCHAINS,

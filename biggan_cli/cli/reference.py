@@ -7,8 +7,8 @@ from typing import Dict, List, Optional
 import typer
 
 from biggan_cli.cli.app import app
+from biggan_cli.files import whole_file
 from biggan_cli.presets import PRESETS
-from biggan_cli.rundir import whole_file
 
 PRESETS_START = "<!-- presets: made by `make docs` -->"
 PRESETS_END = "<!-- end of the presets -->"

@@ -16,7 +16,8 @@ from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.deploy.toolkit import Tool, find_atc
 from biggan_cli.emulator.offline_model import is_emulated
 from biggan_cli.errors import ToolError, UsageError
-from biggan_cli.rundir import RunDir, expanded, sha256
+from biggan_cli.files import expanded, sha256
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.process import quoted, run_tool
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import AtcConfig

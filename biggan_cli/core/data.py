@@ -15,7 +15,7 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data import datasets, images
 from biggan_cli.data.formats.source import Part, Source
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import expanded, whole_file
+from biggan_cli.files import expanded, whole_file
 from biggan_cli.settings import DataConfig
 
 _CELL = 64

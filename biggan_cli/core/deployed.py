@@ -8,7 +8,8 @@ import numpy as np
 from biggan_cli.deploy.bins import BinIndex, missing_outputs, read_bins, read_index
 from biggan_cli.deploy.spec import GraphSpec
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import Finished, RunDir, finished_in, is_unchanged, sha256
+from biggan_cli.files import sha256
+from biggan_cli.rundir import Finished, RunDir, finished_in, is_unchanged
 
 
 class OfflineModel(NamedTuple):

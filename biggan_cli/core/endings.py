@@ -9,7 +9,8 @@ from typing import Any, Iterator, Tuple
 
 from biggan_cli.core.reporting import Report, log_error
 from biggan_cli.errors import Interrupted, is_interrupt
-from biggan_cli.rundir import FULL, READ_ONLY, RunDir, cannot_be_written, write_json
+from biggan_cli.files import FULL, READ_ONLY, cannot_be_written, write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.training.loop import Signals
 
 SCHEMA = 1

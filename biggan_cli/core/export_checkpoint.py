@@ -5,7 +5,8 @@ from typing import NamedTuple
 from biggan_cli import config as configs
 from biggan_cli.core.generators import record_of
 from biggan_cli.core.reporting import Report
-from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.files import whole_file
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import ExportConfig
 from biggan_cli.training import checkpoints, reference

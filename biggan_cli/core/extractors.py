@@ -4,9 +4,9 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.files import expanded, sha256
 from biggan_cli.metrics import digit_classifier, inception, published
 from biggan_cli.metrics.feature_file import FeatureFile
-from biggan_cli.rundir import expanded, sha256
 from biggan_cli.runtime.device import require
 from biggan_cli.settings import ExtractorConfig
 

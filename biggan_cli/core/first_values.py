@@ -15,9 +15,10 @@ from biggan_cli.core.generators import record_of
 from biggan_cli.core.reporting import Report
 from biggan_cli.data import classes
 from biggan_cli.errors import UsageError
+from biggan_cli.files import expanded
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, sn_u_name
 from biggan_cli.model.initial import initial_values
-from biggan_cli.rundir import RunDir, expanded, open_run
+from biggan_cli.rundir import RunDir, open_run
 from biggan_cli.runtime import storage
 from biggan_cli.training import checkpoints, ema
 from biggan_cli.training.checkpoints import Checkpoint

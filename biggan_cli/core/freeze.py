@@ -14,10 +14,11 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.deploy import operators
 from biggan_cli.deploy.spec import GraphSpec, TensorSpec, write_spec
 from biggan_cli.errors import StepFailed
+from biggan_cli.files import flush_to_disk, sha256
 from biggan_cli.inference import frozen
 from biggan_cli.inference.sampler import Sampler
 from biggan_cli.model.latents import classes_of_seeds, z_of_seeds
-from biggan_cli.rundir import RunDir, flush_to_disk, sha256
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import FreezeConfig
 

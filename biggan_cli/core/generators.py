@@ -10,10 +10,11 @@ from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
 from biggan_cli.deploy.spec import GraphSpec
 from biggan_cli.errors import UsageError
+from biggan_cli.files import whole_file
 from biggan_cli.inference.sampler import STANDING_VERSION, Sampler, standing_images
 from biggan_cli.inference.weights import Moments, folded_generator
 from biggan_cli.model.architecture import batch_norms
-from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.rundir import RunDir
 from biggan_cli.settings import DrawConfig
 from biggan_cli.training import checkpoints, ema
 from biggan_cli.training.checkpoints import Checkpoint

@@ -9,10 +9,11 @@ import numpy as np
 from biggan_cli.config import RunRecord
 from biggan_cli.data import images
 from biggan_cli.data.datasets import Dataset
+from biggan_cli.files import whole_file
 from biggan_cli.inference.sampler import Sampler
 from biggan_cli.inference.weights import folded_generator
 from biggan_cli.model.latents import z_of_seeds
-from biggan_cli.rundir import RunDir, whole_file
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.device import release_memory
 from biggan_cli.training import checkpoints
 

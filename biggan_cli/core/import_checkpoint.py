@@ -10,8 +10,9 @@ from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report, logged
 from biggan_cli.data import classes
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.files import sha256, write_json
 from biggan_cli.model.architecture import discriminator_weights, generator_weights, parameter_count
-from biggan_cli.rundir import check_place, check_writable, create_run, sha256, write_json
+from biggan_cli.rundir import check_place, check_writable, create_run
 from biggan_cli.settings import ImportConfig
 from biggan_cli.training import checkpoints, reference
 from biggan_cli.training.reference import Imported

@@ -15,9 +15,10 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.core.stops import Stops, choose_stops
 from biggan_cli.data import animation, images
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.files import expanded
 from biggan_cli.model import paths
 from biggan_cli.model.paths import Place
-from biggan_cli.rundir import RunDir, expanded
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import InterpolateConfig
 

@@ -10,7 +10,8 @@ from biggan_cli.core.copies import Outcome, RunCopies
 from biggan_cli.core.generators import read_record
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import RunDir, expanded, number_of, open_run, write_json
+from biggan_cli.files import expanded, write_json
+from biggan_cli.rundir import RunDir, number_of, open_run
 from biggan_cli.runtime import rank_table, storage
 from biggan_cli.settings import DryRun, NpuConfig
 

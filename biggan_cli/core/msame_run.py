@@ -16,7 +16,8 @@ from biggan_cli.deploy.bins import missing_outputs, output_name, write_index
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.deploy.toolkit import Tool, find_runner
 from biggan_cli.errors import Interrupted, ToolError, UsageError
-from biggan_cli.rundir import RunDir, expanded, read_json, write_json
+from biggan_cli.files import expanded, read_json, write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.process import Ended, quoted, run_tool
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import MsameRunConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterator
 
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import FULL, cannot_be_written, whole_file
+from biggan_cli.files import FULL, cannot_be_written, whole_file
 
 
 def check_free(out: Path, flag: str = "--out") -> None:

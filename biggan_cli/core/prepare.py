@@ -24,7 +24,7 @@ from biggan_cli.data.formats.prepared import INDEX, PARTS
 from biggan_cli.data.formats.source import Source
 from biggan_cli.data.picture_files import transparent_words
 from biggan_cli.errors import BigganError, UsageError
-from biggan_cli.rundir import expanded, locked, read_json
+from biggan_cli.files import expanded, locked, read_json
 from biggan_cli.runtime.device import cpu_cores
 from biggan_cli.settings import PrepareConfig
 

@@ -13,7 +13,8 @@ from biggan_cli.deploy import msprof
 from biggan_cli.deploy.msprof import Operator, StepTime, Table
 from biggan_cli.deploy.toolkit import Tool, find_msprof
 from biggan_cli.errors import BigganError, Interrupted, NotReady, StepFailed, ToolError, UsageError
-from biggan_cli.rundir import RunDir, write_json
+from biggan_cli.files import write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.process import Ended, quoted, run_tool
 from biggan_cli.settings import ProfileConfig
 

@@ -14,11 +14,11 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data import datasets, pictures
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.files import expanded, sha256
 from biggan_cli.metrics import digit_classifier, feature_file, published
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.metrics.fid import Statistics, statistics
 from biggan_cli.protocols import CIFAR10_SIZE, CIFAR10_TEST, CIFAR10_TRAIN, FULL, TEST
-from biggan_cli.rundir import expanded, sha256
 from biggan_cli.runtime import cache
 from biggan_cli.settings import ReferenceConfig
 

@@ -9,7 +9,8 @@ from biggan_cli.core.report_data import gather
 from biggan_cli.core.report_page import page
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import FULL, RunDir, cannot_be_written, expanded, whole_file
+from biggan_cli.files import FULL, cannot_be_written, expanded, whole_file
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import ReportConfig
 

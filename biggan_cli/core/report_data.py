@@ -23,7 +23,8 @@ from biggan_cli.core.reporting import NPU_OPTIONS
 from biggan_cli.core.run_states import state_of
 from biggan_cli.core.score_words import numbers
 from biggan_cli.errors import BigganError, StepFailed
-from biggan_cli.rundir import Finished, RunDir, finished_in, read_json, sha256
+from biggan_cli.files import read_json, sha256
+from biggan_cli.rundir import Finished, RunDir, finished_in
 
 T = TypeVar("T")
 DAMAGE = (

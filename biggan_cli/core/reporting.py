@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Callable, Optional
 
-from biggan_cli.rundir import Appended
+from biggan_cli.files import Appended
 
 Report = Callable[..., None]
 NPU_OPTIONS = "npu options"

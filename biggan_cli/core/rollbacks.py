@@ -14,7 +14,8 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed
-from biggan_cli.rundir import RunDir, whole_file, write_json
+from biggan_cli.files import whole_file, write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.training import checkpoints
 from biggan_cli.training.checkpoints import Checkpoint
 from biggan_cli.training.monitors import Collapsed

@@ -8,7 +8,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.errors import StepFailed
-from biggan_cli.rundir import RunDir, read_json
+from biggan_cli.files import read_json
+from biggan_cli.rundir import RunDir
 
 RUNNING, STOPPED, FAILED, FINISHED = "running", "stopped", "failed", "finished"
 IMPORTED = "imported"

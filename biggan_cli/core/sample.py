@@ -16,7 +16,8 @@ from biggan_cli.core.reporting import Report
 from biggan_cli.data import images
 from biggan_cli.data.npz_stream import write_npz
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import RunDir, expanded, sha256, write_json
+from biggan_cli.files import expanded, sha256, write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import LatentsConfig, SampleConfig
 

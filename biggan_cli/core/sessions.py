@@ -16,7 +16,8 @@ from biggan_cli.core.score_caveats import Job as ScoreJob
 from biggan_cli.data import pipeline
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import Interrupted, StepFailed
-from biggan_cli.rundir import FULL, READ_ONLY, RunDir, free_space, write_json
+from biggan_cli.files import FULL, READ_ONLY, free_space, write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.device import npu_looped, open_session
 from biggan_cli.runtime.npu_options import Value
 from biggan_cli.runtime.tf import start_values, tf

@@ -17,7 +17,7 @@ from biggan_cli.data.formats import prepared
 from biggan_cli.data.formats.prepared import INDEX, PARTS, UNFINISHED
 from biggan_cli.data.formats.source import Part, Source, check_classes
 from biggan_cli.errors import BigganError, Interrupted, StepFailed, UsageError
-from biggan_cli.rundir import FULL, cannot_be_written, sha256, whole_file, write_json
+from biggan_cli.files import FULL, cannot_be_written, sha256, whole_file, write_json
 from biggan_cli.runtime import workers
 
 _CHUNK = 32

@@ -12,10 +12,11 @@ from biggan_cli.data import datasets, pictures
 from biggan_cli.data.classes import quoted
 from biggan_cli.data.pictures import Pictures
 from biggan_cli.errors import UsageError
+from biggan_cli.files import expanded, read_json
 from biggan_cli.metrics import feature_file
 from biggan_cli.metrics.feature_file import FeatureFile
 from biggan_cli.protocols import Protocol
-from biggan_cli.rundir import RunDir, expanded, finished_in, is_unchanged, open_run, read_json
+from biggan_cli.rundir import RunDir, finished_in, is_unchanged, open_run
 from biggan_cli.runtime.tf import load as load_tensorflow
 from biggan_cli.settings import SOURCES, DrawConfig, PicturesConfig
 

@@ -9,9 +9,9 @@ from biggan_cli.core.features import features_of
 from biggan_cli.core.outside import check_free
 from biggan_cli.core.reporting import Report
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.files import expanded, sha256
 from biggan_cli.metrics import feature_file, inception
 from biggan_cli.metrics.fid import statistics
-from biggan_cli.rundir import expanded, sha256
 from biggan_cli.settings import StatsConfig
 
 

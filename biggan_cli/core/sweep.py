@@ -14,7 +14,8 @@ from biggan_cli.core.score import score
 from biggan_cli.data import curves, images
 from biggan_cli.data.curves import Curve
 from biggan_cli.errors import UsageError
-from biggan_cli.rundir import RunDir, write_json
+from biggan_cli.files import write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import LatentsConfig, PicturesConfig, ReferenceConfig, ScoreConfig, SweepConfig
 

@@ -23,7 +23,8 @@ from biggan_cli.core.sessions import Job, TrainResult, to_the_end
 from biggan_cli.data import classes, datasets
 from biggan_cli.data.datasets import Dataset
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import RunDir, check_writable, create_run, open_run, read_json, write_json
+from biggan_cli.files import read_json, write_json
+from biggan_cli.rundir import RunDir, check_writable, create_run, open_run
 from biggan_cli.runtime.device import require
 from biggan_cli.settings import DryRun, NpuConfig
 from biggan_cli.training import checkpoints, precision

@@ -17,8 +17,9 @@ from biggan_cli.data import images
 from biggan_cli.deploy.bins import read_index, read_outputs
 from biggan_cli.deploy.spec import GraphSpec, read_spec
 from biggan_cli.errors import StepFailed
+from biggan_cli.files import write_json
 from biggan_cli.inference.frozen import FrozenGenerator, read_graph
-from biggan_cli.rundir import Finished, RunDir, write_json
+from biggan_cli.rundir import Finished, RunDir
 from biggan_cli.runtime.versions import packages
 from biggan_cli.settings import AtcConfig, DrawConfig, LatentsConfig, MsameRunConfig, ToBinConfig, VerifyConfig
 

@@ -27,7 +27,7 @@ from biggan_cli.data import cifar10_archive
 from biggan_cli.data.formats import cifar10, digits, folder, imagenet, mat, npz, prepared
 from biggan_cli.data.formats.source import Arrays, Progress, Source, untold
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import expanded
+from biggan_cli.files import expanded
 from biggan_cli.runtime import memory, storage
 
 SPECS = "digits, cifar10:DIR, or a place: class folders, CIFAR-10, ImageNet, an .npz, what biggan prepare left"

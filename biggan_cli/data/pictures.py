@@ -13,7 +13,7 @@ import numpy as np
 
 from biggan_cli.data.picture_files import ENDINGS, check_kind, opened
 from biggan_cli.errors import BigganError, StepFailed, UsageError
-from biggan_cli.rundir import read_json, sha256
+from biggan_cli.files import read_json, sha256
 
 _SHAPE = "uint8 (N, H, W, 3)"
 _DARK = 10

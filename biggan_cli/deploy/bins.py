@@ -10,7 +10,7 @@ import numpy as np
 
 from biggan_cli.deploy.spec import GraphSpec, TensorSpec
 from biggan_cli.errors import StepFailed
-from biggan_cli.rundir import read_json, write_json
+from biggan_cli.files import read_json, write_json
 
 INDEX = "index.json"
 _PROGRESS_EVERY = 1000

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import RunDir, read_json, sha256, write_json
+from biggan_cli.files import read_json, sha256, write_json
+from biggan_cli.rundir import RunDir
 
 SCHEMA = 1
 BYTES = dict(float32=4, int32=4)

@@ -17,7 +17,7 @@ from typing import Any, Dict, List, NamedTuple
 
 from biggan_cli.emulator import VERSION
 from biggan_cli.errors import StepFailed
-from biggan_cli.rundir import whole_file
+from biggan_cli.files import whole_file
 
 MAGIC = b"BIGGAN-EMULATED-OFFLINE-MODEL 1\n"
 

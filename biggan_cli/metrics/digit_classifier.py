@@ -10,7 +10,7 @@ from typing import Tuple
 import numpy as np
 
 from biggan_cli.data.formats.digits import RESOURCES
-from biggan_cli.rundir import sha256
+from biggan_cli.files import sha256
 from biggan_cli.runtime.device import open_session
 from biggan_cli.runtime.tf import tf
 

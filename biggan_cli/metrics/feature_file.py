@@ -12,8 +12,8 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
+from biggan_cli.files import whole_file
 from biggan_cli.metrics.fid import Statistics
-from biggan_cli.rundir import whole_file
 
 SCHEMA = 1
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 from biggan_cli.errors import NotReady, StepFailed, UsageError
-from biggan_cli.rundir import expanded, whole_file
+from biggan_cli.files import expanded, whole_file
 from biggan_cli.runtime import cache
 from biggan_cli.runtime.network import fetch
 

@@ -21,7 +21,8 @@ from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Ma
 import numpy as np
 
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import RunDir, flush_to_disk, free_space, read_json, sha256, write_json
+from biggan_cli.files import flush_to_disk, free_space, read_json, sha256, write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime.device import open_session, release_memory
 from biggan_cli.runtime.tf import start_values, tf
 from biggan_cli.training import ema

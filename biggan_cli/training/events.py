@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from biggan_cli.data.records import framed
-from biggan_cli.rundir import Appended
+from biggan_cli.files import Appended
 from biggan_cli.runtime.tf import tf
 
 _NAME = "events.out.tfevents.{:010d}.{}"

@@ -9,7 +9,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import numpy as np
 
 from biggan_cli.data import images
-from biggan_cli.rundir import Appended, RunDir, whole_file
+from biggan_cli.files import Appended, whole_file
+from biggan_cli.rundir import RunDir
 from biggan_cli.runtime import memory
 from biggan_cli.runtime.tf import tf
 from biggan_cli.training import signs

@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 
 import biggan_cli.emulator
-from biggan_cli.rundir import sha256
+from biggan_cli.files import sha256
 from tests import loaded
 from tests.conftest import BIGGAN, run_biggan
 

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from biggan_cli.emulator import offline_model
-from biggan_cli.rundir import sha256
+from biggan_cli.files import sha256
 from tests.e2e.deployment import (
     EMULATOR,
     MODEL,

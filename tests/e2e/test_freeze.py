@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from biggan_cli.deploy.spec import read_spec
+from biggan_cli.files import sha256
 from biggan_cli.inference.frozen import FrozenGenerator, read_graph
 from biggan_cli.model.latents import z_of_seeds
-from biggan_cli.rundir import RunDir, sha256
+from biggan_cli.rundir import RunDir
 from tests.e2e.deployment import digests, emulated, with_a_full_disk
 from tests.e2e.test_bad_input import refused
 from tests.e2e.test_import_checkpoint import REF32

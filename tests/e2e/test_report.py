@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from biggan_cli.rundir import sha256
+from biggan_cli.files import sha256
 from tests.conftest import read_picture
 from tests.e2e import scoring
 from tests.e2e.browser import ARROW_LEFT, CHROMIUM, DRIVER, END, HOME, MISSING, Browser

@@ -10,7 +10,7 @@ import pytest
 
 from biggan_cli.data import datasets
 from biggan_cli.data.images import to_uint8
-from biggan_cli.rundir import sha256
+from biggan_cli.files import sha256
 from tests.conftest import BIGGAN, read_picture
 from tests.e2e import scoring
 from tests.e2e.scoring import Bench, arrays_in

@@ -21,9 +21,9 @@ from biggan_cli.core.score_caveats import Job, why_incomparable
 from biggan_cli.core.score_words import table, words
 from biggan_cli.data import datasets
 from biggan_cli.data.pictures import Pictures
+from biggan_cli.files import sha256
 from biggan_cli.metrics import published
 from biggan_cli.metrics.digit_classifier import GRAPH as CLASSIFIER
-from biggan_cli.rundir import sha256
 from biggan_cli.settings import ScoreConfig
 from tests.conftest import read_picture, small_cifar10
 from tests.e2e import scoring

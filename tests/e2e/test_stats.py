@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from biggan_cli.data import datasets
+from biggan_cli.files import sha256
 from biggan_cli.metrics.digit_classifier import GRAPH as CLASSIFIER
-from biggan_cli.rundir import sha256
 from tests import loaded
 from tests.conftest import small_cifar10
 from tests.e2e import scoring

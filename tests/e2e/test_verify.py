@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from biggan_cli.deploy.spec import read_spec
+from biggan_cli.files import sha256
 from biggan_cli.inference.frozen import FrozenGenerator, read_graph
-from biggan_cli.rundir import RunDir, sha256
+from biggan_cli.rundir import RunDir
 from tests.conftest import read_picture
 from tests.e2e.deployment import BINS, LATENTS, MODEL, digests, emulated
 from tests.e2e.test_bad_input import files, refused

@@ -13,7 +13,7 @@ PACKAGE = Path(biggan_cli.__file__).parent
 # A room imports only its own and what stands after it.
 LEVELS = [
     *("cli", "core", "training", "inference", "metrics", "emulator", "deploy", "data", "model", "runtime"),
-    *("rundir", "config", "presets", "protocols", "settings", "errors"),
+    *("rundir", "files", "config", "presets", "protocols", "settings", "errors"),
 ]
 DOORS = {
     "tensorflow": {"runtime/tf.py"},
@@ -23,7 +23,7 @@ DOORS = {
     "rich": {"cli/console.py"},
     "urllib": {"runtime/network.py"},
     "http": {"runtime/network.py"},
-    "socket": {"rundir.py"},
+    "socket": {"files.py"},
 }
 
 

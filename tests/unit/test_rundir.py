@@ -14,7 +14,8 @@ import pytest
 
 from biggan_cli import rundir
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import check_writable, create_run, open_run, read_json, sha256, whole_file, write_json
+from biggan_cli.files import read_json, sha256, whole_file, write_json
+from biggan_cli.rundir import check_writable, create_run, open_run
 
 
 def made(outdir, name="a"):

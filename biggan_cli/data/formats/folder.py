@@ -12,7 +12,7 @@ from biggan_cli.data import classes, picture_files
 from biggan_cli.data.formats.source import Part, Progress, Source, check_classes, nothing, untold
 from biggan_cli.data.picture_files import ENDINGS
 from biggan_cli.errors import BigganError, StepFailed, UsageError, visible
-from biggan_cli.rundir import sha256
+from biggan_cli.files import sha256
 
 KIND = "folder"
 _AT_ONCE = 64

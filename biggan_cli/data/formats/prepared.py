@@ -24,7 +24,7 @@ import numpy as np
 from biggan_cli.data import classes, records
 from biggan_cli.data.formats.source import Part, Progress, Source, untold
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import read_json, sha256
+from biggan_cli.files import read_json, sha256
 from biggan_cli.runtime import storage
 
 KIND = "prepared"

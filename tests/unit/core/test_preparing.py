@@ -19,7 +19,7 @@ from biggan_cli.data import datasets
 from biggan_cli.data.formats.prepared import digest_of
 from biggan_cli.data.pipeline import BatchSource
 from biggan_cli.errors import Interrupted, StepFailed, UsageError
-from biggan_cli.rundir import locked
+from biggan_cli.files import locked
 from biggan_cli.settings import PrepareConfig
 from tests import data_sets
 from tests.data_sets import class_folders, pictures

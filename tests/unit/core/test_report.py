@@ -22,7 +22,8 @@ from biggan_cli.core.reporting import logged, silent
 from biggan_cli.data import images
 from biggan_cli.data.classes import DIGITS, numbered
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import RunDir, sha256, write_json
+from biggan_cli.files import sha256, write_json
+from biggan_cli.rundir import RunDir
 from biggan_cli.settings import ReportConfig
 
 RECORD = RunRecord(configs.resolve("digits", {}), DIGITS, "0" * 64, "0.1.0")

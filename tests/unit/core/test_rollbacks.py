@@ -11,7 +11,8 @@ from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
 from biggan_cli.core import rollbacks
 from biggan_cli.core.reporting import silent
-from biggan_cli.rundir import create_run, write_json
+from biggan_cli.files import write_json
+from biggan_cli.rundir import create_run
 from biggan_cli.training import checkpoints
 from biggan_cli.training.monitor import Records
 from biggan_cli.training.monitors import Collapsed

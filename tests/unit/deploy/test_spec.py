@@ -7,7 +7,8 @@ import pytest
 
 from biggan_cli.deploy.spec import GraphSpec, TensorSpec, read_spec, write_spec
 from biggan_cli.errors import StepFailed, UsageError
-from biggan_cli.rundir import RunDir, sha256
+from biggan_cli.files import sha256
+from biggan_cli.rundir import RunDir
 
 SPEC = GraphSpec(
     graph="generator.pb",
