@@ -178,8 +178,8 @@ class Monitors:
             self._report("warning", text=f"{found}, at step {step}; {_HELP[name]}")
 
 
-class _Won:
-    """``since``: the first step in a row at which the hinge is saturated on both sides."""
+class _InARow:
+    """``since``: the first step in a row that shows a sign. Found after :data:`WON_STEPS` of them."""
 
     def __init__(self, held: Mapping[str, Any]):
         self.since: Optional[int] = held.get("since")
@@ -188,33 +188,35 @@ class _Won:
         return dict(since=self.since)
 
     def look(self, step: int, count: int, values: Mapping[str, float]) -> Optional[str]:
-        self.since = _first(self.since, step, count, min(values[name] for name in SATURATED) >= WON_SHARE)
-        if self.since is None or step - self.since + 1 < WON_STEPS:
-            return None
+        self.since = _first(self.since, step, count, self.shows(values))
+        steps = step - self.since + 1 if self.since is not None else 0
+        return self.words(steps, values) if steps >= WON_STEPS else None
+
+
+class _Won(_InARow):
+    """The hinge is saturated on both sides."""
+
+    def shows(self, values: Mapping[str, float]) -> bool:
+        return min(values[name] for name in SATURATED) >= WON_SHARE
+
+    def words(self, steps: int, values: Mapping[str, float]) -> str:
         shares = " and ".join(f"{values[name]:.0%}" for name in SATURATED)
         return (
-            f"the discriminator has won: for {step - self.since + 1} steps it has been certain of {shares} "
+            f"the discriminator has won: for {steps} steps it has been certain of {shares} "
             f"of real and fake pictures (limit {WON_SHARE:.0%} for {WON_STEPS} steps)"
         )
 
 
-class _Dead:
-    """``since``: the first step in a row at which the discriminator tells nothing apart."""
+class _Dead(_InARow):
+    """The discriminator tells nothing apart."""
 
-    def __init__(self, held: Mapping[str, Any]):
-        self.since: Optional[int] = held.get("since")
+    def shows(self, values: Mapping[str, float]) -> bool:
+        return abs(values["real_logit"] - values["fake_logit"]) < APART
 
-    def memory(self) -> Dict[str, Any]:
-        return dict(since=self.since)
-
-    def look(self, step: int, count: int, values: Mapping[str, float]) -> Optional[str]:
-        apart = abs(values["real_logit"] - values["fake_logit"])
-        self.since = _first(self.since, step, count, apart < APART)
-        if self.since is None or step - self.since + 1 < WON_STEPS:
-            return None
+    def words(self, steps: int, values: Mapping[str, float]) -> str:
         return (
-            f"the discriminator is dead: for {step - self.since + 1} steps its logits of real and fake pictures "
-            f"have been the same (now {apart:.2g} apart, limit {APART:g} for {WON_STEPS} steps)"
+            f"the discriminator is dead: for {steps} steps its logits of real and fake pictures have been the same "
+            f"(now {abs(values['real_logit'] - values['fake_logit']):.2g} apart, limit {APART:g} for {WON_STEPS} steps)"
         )
 
 
