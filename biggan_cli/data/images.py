@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Sequence, Tuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from biggan_cli.data.lettering import HEIGHT, lettering
 
 FILTER = "bicubic"
 """How pictures are resized, by its name in Pillow, which widens it where it reduces: anti-aliased."""
@@ -91,30 +93,23 @@ def labelled_grid(rows: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarr
     Args:
         rows: each uint8 [n, R, R, 3]; rows may differ in n. Pictures under 64 px are shown larger, each
             pixel as a square.
-        labels: one for each row; a long one is cut, and what is not Latin is drawn as "?".
+        labels: one for each row; see :func:`biggan_cli.data.lettering.lettering`.
 
     Returns:
         uint8 [H, W, 3], black on white.
     """
     rows = [_enlarged(row) for row in rows]
     size = rows[0].shape[1]
-    font = ImageFont.load_default()
-    labels = [_drawable(label) for label in labels]
-    left = max(int(font.getlength(label)) for label in labels) + 2 * _MARGIN
+    words = [lettering(label, _LONGEST) for label in labels]
+    left = max(label.width for label in words) + 2 * _MARGIN
     width = left + max(len(row) for row in rows) * size
     canvas = Image.new("RGB", (width, len(rows) * size), (_PAPER,) * 3)
     draw = ImageDraw.Draw(canvas)
-    for index, (row, label) in enumerate(zip(rows, labels)):
-        draw.text((_MARGIN, index * size + (size - 11) // 2), label, fill=(_INK,) * 3, font=font)
+    for index, (row, label) in enumerate(zip(rows, words)):
+        label.draw(draw, (_MARGIN, index * size + (size - HEIGHT) // 2), (_INK,) * 3)
         for column, image in enumerate(row):
             canvas.paste(Image.fromarray(image), (left + column * size, index * size))
     return np.asarray(canvas)
-
-
-def _drawable(label: str) -> str:
-    """Pillow's own font has Latin-1 in all its versions, and no more in the older ones."""
-    text = label if len(label) <= _LONGEST else label[: _LONGEST - 3] + "..."
-    return text.encode("latin-1", "replace").decode("latin-1")
 
 
 def tiled(images_u8: np.ndarray, columns: int) -> np.ndarray:
@@ -131,8 +126,7 @@ def titled(picture_u8: np.ndarray, title: str) -> np.ndarray:
     """The same picture [H, W, 3] with a line of words above it, cut where it is too narrow for them."""
     height, width = picture_u8.shape[:2]
     canvas = Image.new("RGB", (width, height + _TITLE), (_PAPER,) * 3)
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default()
-    draw.text((_MARGIN, (_TITLE - 11) // 2), _drawable(title), fill=(_INK,) * 3, font=font)
+    lettering(title, _LONGEST).draw(ImageDraw.Draw(canvas), (_MARGIN, (_TITLE - HEIGHT) // 2), (_INK,) * 3)
     canvas.paste(Image.fromarray(picture_u8), (0, _TITLE))
     return np.asarray(canvas)
 
