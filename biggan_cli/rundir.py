@@ -309,6 +309,14 @@ def open_run(which: Optional[str], outdir: Path, trained: bool = True) -> RunDir
     for path in (Path(which), outdir / which):
         if (path / "config.json").is_file():
             return _checked(path)
+    called = [path for path in runs if path.name.partition("-")[2] == which]  # as it is shown beside its number
+    if len(called) == 1:
+        return _checked(called[0])
+    if called:
+        raise UsageError(
+            f"{len(called)} runs in {outdir} are called {which}",
+            fix=f"the number of one: {', '.join(str(_number(path)) for path in called[-5:])}",
+        )
     known = ", ".join(path.name for path in runs[-5:])
     raise UsageError(
         f"there is no run {which}",

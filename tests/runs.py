@@ -40,15 +40,14 @@ def add_records(run, *steps, **values):
         stats.writelines(json.dumps(record_of(step, **values)) + "\n" for step in steps)
 
 
-def add_score(run, step, extractor="digits", emulated=False, count=100, rollbacks=None, **values):
-    """A line of ``score.jsonl``: ``fid``, ``inception_score``."""
+def add_score(run, step, extractor="digits", emulated=False, count=100, rollbacks=None, truncation=2.0, **values):
+    """A line of ``score.jsonl``: ``fid``, ``inception_score``. The run was trained with a truncation of 2."""
     run.score.parent.mkdir(exist_ok=True)
     scored = dict(fid=dict(value=values["fid"])) if "fid" in values else {}
     if "inception_score" in values:
         scored["inception_score"] = dict(mean=values["inception_score"])
-    record = dict(
-        samples=dict(step=step, count=count), extractor=dict(name=extractor), reference=dict(name="r"), **scored
-    )
+    samples = dict(step=step, count=count, weights="ema", truncation=truncation, trained_truncation=2.0)
+    record = dict(samples=samples, extractor=dict(name=extractor), reference=dict(name="r"), **scored)
     if rollbacks is not None:  # by the training itself
         record["training"] = dict(rollbacks=rollbacks)
     with open(str(run.score), "a") as scores:

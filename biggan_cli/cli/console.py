@@ -180,14 +180,15 @@ class _Live:
     def __init__(self, console):
         from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.table import Column
         from rich.text import Text
 
         self._console = console
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            _eta_column(self._eta),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=3)),
+            BarColumn(bar_width=None, table_column=Column(ratio=2)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _eta_column(self._eta, Column(no_wrap=True)),
             console=console,
             expand=True,
         )
@@ -233,7 +234,7 @@ class _Live:
 
         table = Table.grid(padding=(0, 2))
         for left, right in rows:
-            table.add_row(Text("  " + left, style="cyan"), Text(right))
+            table.add_row(Text("  " + left), Text(right))
         self._console.print(Text(title, style="bold"))
         self._console.print(table)
 
@@ -264,7 +265,7 @@ class _Live:
         self._bar.update(self._task, description=what, completed=done, total=total)
 
 
-def _eta_column(own: Callable[[], Optional[float]]):
+def _eta_column(own: Callable[[], Optional[float]], place: Any):
     """What is left, in words: the step's ``own`` where it says so, else by the bar's pace."""
     from rich.progress import ProgressColumn
     from rich.text import Text
@@ -279,7 +280,7 @@ def _eta_column(own: Callable[[], Optional[float]]):
             left = task.time_remaining if left is None else left
             return Text("" if left is None else f"ETA {duration(left)}", style="progress.remaining")
 
-    return Eta()
+    return Eta(place)
 
 
 def _drop_what_is_written_to(file) -> None:

@@ -1,13 +1,14 @@
 """Results that go to a place of the user's instead of into a run."""
 
 import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
 from typing import Iterator
 
 from biggan_cli.errors import UsageError
-from biggan_cli.files import FULL, cannot_be_written, whole_file
+from biggan_cli.files import FULL, READ_ONLY, cannot_be_written, whole_file
 
 
 def check_free(out: Path, flag: str = "--out") -> None:
@@ -31,7 +32,7 @@ def made_whole(out: Path, folder: bool = False) -> Iterator[Path]:
     """A temporary name for a file or a folder, which takes its real name when the block ends well.
 
     Raises:
-        StepFailed: the disk is full.
+        StepFailed: the disk is full, or nothing can be made there, whatever its permissions say.
     """
     try:
         if not folder:
@@ -46,6 +47,6 @@ def made_whole(out: Path, folder: bool = False) -> Iterator[Path]:
         finally:
             shutil.rmtree(str(temporary), ignore_errors=True)
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in (*FULL, *READ_ONLY, errno.ENOENT):
             raise
         raise cannot_be_written(out.absolute().parent, error) from error

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import math
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from biggan_cli import config as configs
 from biggan_cli.config import RunRecord
@@ -49,6 +49,8 @@ class Score(NamedTuple):
     count: Optional[int]
     values: Dict[str, float]
     emulated: bool = False
+    as_trained: bool = True
+    """By the averaged weights, with the truncation of training."""
 
     def kind(self) -> tuple:
         return self.extractor, self.reference, self.count
@@ -195,29 +197,34 @@ def _score(record: Dict[str, Any]) -> Score:
         samples.get("count"),
         values,
         bool(record.get("emulated")),
+        samples.get("weights", "ema") == "ema" and samples.get("truncation") == samples.get("trained_truncation"),
     )
 
 
 def best_of(run: RunDir) -> Dict[str, Best]:
     """Score → its best in this run: among those kept and those that checkpoints were chosen by.
 
-    Scores of different networks are no contest: those of Inception count, the others only where it has none. What an
-    emulated device drew does not count.
+    What is measured in different ways is no contest. Scores of Inception count, the others only where it has none; of
+    them those of the most pictures. What an emulated device drew does not count, nor what was drawn otherwise than the
+    run was trained: with another truncation, or without the averaged weights.
     """
-    found: Dict[str, List[Best]] = {}
+    found: Dict[str, List[Tuple[int, Best]]] = {}
     for score in scores_of(run):
         for name, value in score.values.items():
-            if not score.emulated:
-                found.setdefault(name, []).append(Best(value, score.step, score.extractor))
+            if score.as_trained and not score.emulated:
+                found.setdefault(name, []).append((score.count or 0, Best(value, score.step, score.extractor)))
     for name in ("fid", "is"):
         with contextlib.suppress(StepFailed, OSError, KeyError, TypeError, ValueError):
             entry = read_json(run.best(name))
-            extractor = (entry.get("of") or {}).get("extractor", "")
+            of = entry.get("of") or {}
+            extractor = of.get("extractor", "")
             extractor = extractor.get("name", "") if isinstance(extractor, dict) else str(extractor)
-            found.setdefault(name, []).append(Best(float(entry["value"]), int(entry["step"]), extractor))
+            marked = Best(float(entry["value"]), int(entry["step"]), extractor)
+            found.setdefault(name, []).append((int(of.get("count") or 0), marked))
     best = {}
     for name, all_of_it in found.items():
-        contest = [entry for entry in all_of_it if entry.extractor == "inception"] or all_of_it
+        contest = [entry for entry in all_of_it if entry[1].extractor == "inception"] or all_of_it
+        most = max(count for count, _ in contest)
         choose = min if SMALLER_IS_BETTER[name] else max
-        best[name] = choose(contest, key=lambda entry: entry.value)
+        best[name] = choose((entry for count, entry in contest if count == most), key=lambda entry: entry.value)
     return best

@@ -14,7 +14,7 @@ Line = List[Tuple[str, str]]
 """Parts of a line: words and their style."""
 BLOCKS, PLAIN_BLOCKS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 _NAMES = dict(d_loss="D loss", g_loss="G loss", real_logit="real", fake_logit="fake", fid="FID")
-_STYLES = {RUNNING: "bold cyan", FINISHED: "bold green", FAILED: "bold red"}
+_STYLES = {RUNNING: "bold", FINISHED: "bold green", FAILED: "bold red"}
 _LABEL, _NUMBERS = 8, 32
 _LOG_LINES = 6
 
@@ -150,7 +150,7 @@ def _bar(view: View, width: int, blocks: str) -> Line:
     room = max(0, width - len(words))
     full = int(share * room)
     empty = "─" if blocks == BLOCKS else "-"
-    return [(blocks[-1] * full, "cyan"), (empty * (room - full), "dim"), (words, "")]
+    return [(blocks[-1] * full, ""), (empty * (room - full), "dim"), (words, "")]
 
 
 def _facts(view: View) -> str:
@@ -168,7 +168,7 @@ def _curve(name: str, values: Sequence[Optional[float]], width: int, blocks: str
     known = [value for value in values if value is not None]
     numbers = f"  {known[-1]:9.4g}  {min(known):9.4g} … {max(known):.4g}" if known else ""
     course = sparkline(values, max(8, width - _LABEL - _NUMBERS), blocks)
-    return [(name.ljust(_LABEL), ""), (course.ljust(max(8, width - _LABEL - _NUMBERS)), "cyan"), (numbers, "")]
+    return [(name.ljust(_LABEL), ""), (course.ljust(max(8, width - _LABEL - _NUMBERS)), ""), (numbers, "")]
 
 
 def _cut(line: Line, width: int) -> Line:

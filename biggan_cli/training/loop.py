@@ -150,7 +150,7 @@ class Signals:
         self._told("stopping at once")
         if not self._left.wait(_GRACE):
             if os.isatty(2):
-                os.write(2, b"\x1b[?25h")  # a live display hides the cursor
+                os.write(2, b"\x1b[?25h\n")  # a live display hides the cursor, and stands in the middle of a line
             os._exit(128 + number)
 
     def _ask_to_save(self, number, frame) -> None:

@@ -499,3 +499,12 @@ def test_a_step_that_ends_leaves_the_folder_of_the_next_one_alone(tmp_path, monk
     assert (run.path / "msame" / ".unfinished-one" / "next.bin").is_file()
     began[0].__exit__(None, None, None)
     assert without_manifests(run.path / "msame") == {"one/next.bin": "next"}
+
+
+def test_a_run_is_found_by_its_name_without_its_number(tmp_path):
+    first, _, third = (made(tmp_path, name) for name in ("a-32-digits", "b", "b"))
+    assert open_run("a-32-digits", tmp_path).path == first.path
+    with pytest.raises(UsageError, match=r"2 runs in .* are called b") as raised:
+        open_run("b", tmp_path)
+    assert dict(raised.value.details)["fix"] == "the number of one: 1, 2"
+    assert open_run(third.path.name, tmp_path).path == third.path

@@ -78,10 +78,10 @@ class Files(Part):
 
     def feed(self, digest, progress: Progress) -> None:
         """Without decoding."""
-        for index, name in enumerate(self.names):
+        for done, name in enumerate(self.names, start=1):
             self._feed(digest, name)
-            if index % _AT_ONCE == 0:
-                progress(index, len(self.names))
+            if done % _AT_ONCE == 0 or done == len(self.names):
+                progress(done, len(self.names))
 
     def _each(
         self, work: Callable[[Path], Any], names: Sequence[str], progress: Progress = untold, resolution: int = 32
@@ -155,7 +155,7 @@ def open_source(path: Path, place: str) -> Source:
                 f"{where}: the class folder {classes.quoted(folder)} has no pictures"
                 + (f", only files with {', '.join(kinds[:5])}" if kinds else ""),
                 looked_for=", ".join("*" + ending for ending in ENDINGS),
-                fix=f"remove {os.path.join(place, folder)}, or put pictures into it",
+                fix=f"put pictures into {os.path.join(place, folder)}, or move it elsewhere",
             )
         others.extend(f"{folder}/{file}" for file in unread)
         names.extend(f"{folder}/{file}" for file in files)

@@ -91,7 +91,7 @@ class Part:
 
 
 def _tell_now_and_then(index: int, total: int, progress: Progress) -> None:
-    if index % 1000 == 999:
+    if index % 1000 == 999 or index + 1 == total:
         progress(index + 1, total)
 
 

@@ -88,10 +88,22 @@ def test_the_best_scores_are_those_of_inception(tmp_path):
     assert best_of(run) == dict(fid=(3.0, 200, "digits"), **{"is": (2.0, 100, "digits")})
     add_score(run, 200, extractor="inception", fid=30.0)
     assert best_of(run)["fid"] == (30.0, 200, "inception")
-    best = dict(schema=1, step=50, value=20.5, metric="fid", of=dict(extractor="inception"))
+    best = dict(schema=1, step=50, value=20.5, metric="fid", of=dict(extractor="inception", count=100))
     (run.checkpoints / "best-fid.json").write_text(json.dumps(best))
     (run.checkpoints / "best-is.json").write_text("{")
     assert best_of(run)["fid"] == (20.5, 50, "inception") and best_of(run)["is"].value == 2.0
+
+
+def test_the_best_is_of_scores_that_were_measured_alike(tmp_path):
+    """A sweep's IS at half the truncation is no contest, and neither is one of fewer pictures."""
+    run = make_run(tmp_path)
+    add_score(run, 100, fid=20.0, inception_score=9.0, count=1000)
+    add_score(run, 200, fid=27.0, inception_score=8.9, count=1000)
+    add_score(run, 200, fid=94.0, inception_score=9.9, count=1000, truncation=0.5)
+    assert best_of(run) == dict(fid=(20.0, 100, "digits"), **{"is": (9.0, 100, "digits")})
+    add_score(run, 200, fid=23.0, inception_score=9.1, count=5000)
+    add_score(run, 200, fid=1.0, count=5000, truncation=None)
+    assert best_of(run) == dict(fid=(23.0, 200, "digits"), **{"is": (9.1, 200, "digits")})
 
 
 def test_scores_of_steps_that_were_gone_back_on_do_not_count(tmp_path):
