@@ -48,7 +48,7 @@ PRESETS = {
     "digits": Preset(
         source="tuned on the built-in digits",
         data="digits",
-        reaches="the digits: a classifier takes 0.93 to 0.98 of 1,000 samples for the asked digit, 0.987 after 1,500 steps",
+        reaches="the digits: a classifier takes 0.93 to 0.98 of 1,000 samples as asked, 0.987 after 1,500 steps",
         cost="two to three minutes on two cores",
         values=dict(
             data="digits",
