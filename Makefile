@@ -79,7 +79,7 @@ if ! cmp -s pyproject.toml $$venv/installed.toml; then \
   echo "setting up $$venv with $$("$$python" --version) (a minute or two)" >&2; \
   "$$python" -m venv --clear $$venv && \
   $$venv/bin/python -m pip install -q --disable-pip-version-check --upgrade pip && \
-  $$venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]' && \
+  PYTHONWARNINGS=ignore $$venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]' && \
   cp pyproject.toml $$venv/installed.toml || exit 4; \
 fi
 endef
