@@ -174,6 +174,10 @@ class _Plain:
             print(text, file=self._file, flush=True)
 
 
+_BESIDE_WORDS = 40
+"""Characters of a live line that the bar, the count and what is left have at least."""
+
+
 class _Live:
     """A bar with the latest status below it; lines and tables appear above."""
 
@@ -184,9 +188,10 @@ class _Live:
         from rich.text import Text
 
         self._console = console
+        most = max(12, console.width - _BESIDE_WORDS)
         self._bar = Progress(
-            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=3)),
-            BarColumn(bar_width=None, table_column=Column(ratio=2)),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=most)),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             _eta_column(self._eta, Column(no_wrap=True)),
             console=console,
