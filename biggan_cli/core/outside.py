@@ -34,6 +34,7 @@ def made_whole(out: Path, folder: bool = False) -> Iterator[Path]:
     Raises:
         StepFailed: the disk is full, or nothing can be made there, whatever its permissions say.
     """
+    temporary = out
     try:
         if not folder:
             with whole_file(out) as temporary:
@@ -47,6 +48,7 @@ def made_whole(out: Path, folder: bool = False) -> Iterator[Path]:
         finally:
             shutil.rmtree(str(temporary), ignore_errors=True)
     except OSError as error:
-        if error.errno not in (*FULL, *READ_ONLY, errno.ENOENT):
+        ours = str(error.filename).startswith(str(temporary))  # what the block reads has errors of its own
+        if error.errno not in FULL and not (ours and error.errno in (*READ_ONLY, errno.ENOENT)):
             raise
         raise cannot_be_written(out.absolute().parent, error) from error
